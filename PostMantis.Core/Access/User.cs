@@ -1,0 +1,23 @@
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace PostMantis.Core.Access;
+
+/// <summary>The owner of everything below; every query starts from the user.</summary>
+public sealed class User : IdentityUser<Guid>
+{
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>The first user of the instance may invite others.</summary>
+    public bool IsAdministrator { get; set; }
+
+    internal sealed class Configuration : IEntityTypeConfiguration<User>
+    {
+        public void Configure(EntityTypeBuilder<User> user)
+        {
+            user.ToTable("users");
+            user.HasIndex(u => u.IsAdministrator).IsUnique().HasFilter("is_administrator");
+        }
+    }
+}

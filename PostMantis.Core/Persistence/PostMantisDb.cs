@@ -1,0 +1,49 @@
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Access;
+using PostMantis.Core.Audit;
+using PostMantis.Core.Connections;
+using PostMantis.Core.Deliveries;
+using PostMantis.Core.Idempotency;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Posts;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Core.Persistence;
+
+/// <summary>Everything we store. Table and column names are snake_case; enums are their snake_case names.</summary>
+public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
+    : IdentityUserContext<User, Guid>(options), IDataProtectionKeyContext
+{
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+    public DbSet<Invitation> Invitations => Set<Invitation>();
+    public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
+    public DbSet<Brand> Brands => Set<Brand>();
+    public DbSet<Profile> Profiles => Set<Profile>();
+    public DbSet<Connection> Connections => Set<Connection>();
+    public DbSet<ConnectionSession> ConnectionSessions => Set<ConnectionSession>();
+    public DbSet<Post> Posts => Set<Post>();
+    public DbSet<Delivery> Deliveries => Set<Delivery>();
+    public DbSet<Attempt> Attempts => Set<Attempt>();
+    public DbSet<WorkItem> WorkItems => Set<WorkItem>();
+    public DbSet<Worker> Workers => Set<Worker>();
+    public DbSet<InstanceState> InstanceState => Set<InstanceState>();
+    public DbSet<Event> Events => Set<Event>();
+    public DbSet<EventSequence> EventSequences => Set<EventSequence>();
+    public DbSet<IdempotencyKey> IdempotencyKeys => Set<IdempotencyKey>();
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    protected override void OnModelCreating(ModelBuilder builder)
+    {
+        base.OnModelCreating(builder);
+        builder.ApplyConfigurationsFromAssembly(typeof(PostMantisDb).Assembly);
+
+        // Identity names its own tables, which the naming convention leaves alone.
+        builder.Entity<IdentityUserClaim<Guid>>().ToTable("user_claims");
+        builder.Entity<IdentityUserLogin<Guid>>().ToTable("user_logins");
+        builder.Entity<IdentityUserToken<Guid>>().ToTable("user_tokens");
+    }
+}

@@ -1,0 +1,42 @@
+namespace PostMantis.Core.Providers;
+
+/// <summary>A link shown as a card where the network has cards.</summary>
+public sealed record LinkCard(string Url);
+
+/// <summary>One media file of a post, by artifact.</summary>
+public sealed record MediaItem(Guid ArtifactId, string? Alt = null, long? CoverAtMs = null);
+
+/// <summary>A further part of a thread, or the first comment.</summary>
+public sealed record PartContent(string Body, IReadOnlyList<MediaItem> Media);
+
+/// <summary>Exactly what is sent to one profile: inheritance and overrides already applied.</summary>
+/// <param name="Options">The provider's own options, validated against its schema.</param>
+public sealed record DeliveryContent(
+    string? Body,
+    LinkCard? Link,
+    IReadOnlyList<MediaItem> Media,
+    IReadOnlyList<PartContent> Thread,
+    PartContent? FirstComment,
+    System.Text.Json.Nodes.JsonObject Options);
+
+/// <summary>Which piece of a post a remote object is.</summary>
+public enum PartKind
+{
+    Root,
+    Thread,
+    FirstComment,
+}
+
+/// <summary>Where one part stands.</summary>
+public enum PartStatus
+{
+    Pending,
+    Published,
+    Failed,
+    Unknown,
+}
+
+/// <summary>One remote object of a delivery.</summary>
+public sealed record DeliveryPart(
+    int Index, PartKind Kind, PartStatus Status, string? ProviderPostId = null, string? Url = null,
+    DeliveryError? Error = null);

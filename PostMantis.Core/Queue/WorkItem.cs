@@ -1,0 +1,76 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Core.Queue;
+
+/// <summary>What a work item asks for.</summary>
+public enum WorkKind
+{
+    Publish,
+    Webhook,
+    RefreshToken,
+    ImportMedia,
+    Reconcile,
+}
+
+/// <summary>Where a work item stands.</summary>
+public enum WorkState
+{
+    /// <summary>Left by promote, when it is due and its lane is free.</summary>
+    Waiting,
+
+    /// <summary>Left by claim.</summary>
+    Ready,
+
+    /// <summary>Left by settle (deleted or waiting again) or by the expiry of its lease (ready again).</summary>
+    Leased,
+}
+
+/// <summary>
+/// Work that must happen: inserted in the transaction that makes it necessary, deleted in the one that settles it.
+/// </summary>
+public sealed class WorkItem
+{
+    public Guid Id { get; init; }
+    public Guid UserId { get; init; }
+    public WorkKind Kind { get; init; }
+
+    /// <summary>The thing to work on: a delivery, a webhook message, a connection, an artifact.</summary>
+    public Guid Key { get; init; }
+
+    /// <summary>One item of a lane is in flight at a time, across replicas.</summary>
+    public Guid Lane { get; init; }
+    public WorkState State { get; set; } = WorkState.Waiting;
+    public DateTimeOffset RunAt { get; set; }
+    public int Tries { get; set; }
+    public Guid? LeaseToken { get; set; }
+    public DateTimeOffset? LeaseExpiresAt { get; set; }
+    public Guid? WorkerId { get; set; }
+
+    /// <summary>W3C trace context of what made the work necessary.</summary>
+    public string? Traceparent { get; set; }
+    public DateTimeOffset CreatedAt { get; init; }
+
+    internal sealed class Configuration : IEntityTypeConfiguration<WorkItem>
+    {
+        public void Configure(EntityTypeBuilder<WorkItem> item)
+        {
+            item.ToTable("work_items", t => t.HasCheckConstraint("ck_work_items_leased",
+                "(state = 'leased') = (lease_token IS NOT NULL)"));
+            item.Property(w => w.Kind).HasConversion<SnakeCase<WorkKind>>();
+            item.Property(w => w.State).HasConversion<SnakeCase<WorkState>>();
+            item.HasIndex(w => new { w.Kind, w.Key }).IsUnique();
+            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }).HasFilter("state = 'ready'")
+                .HasDatabaseName("ix_work_items_ready");
+            item.HasIndex(w => new { w.RunAt, w.Id }).HasFilter("state = 'waiting'")
+                .HasDatabaseName("ix_work_items_waiting");
+            item.HasIndex(w => new { w.Lane, w.RunAt, w.Id }).HasFilter("state = 'waiting'")
+                .HasDatabaseName("ix_work_items_lane_waiting");
+            item.HasIndex(w => w.Lane).IsUnique().HasFilter("lease_token IS NOT NULL")
+                .HasDatabaseName("ix_work_items_lane_leased");
+            item.HasIndex(w => w.LeaseExpiresAt).HasFilter("lease_token IS NOT NULL")
+                .HasDatabaseName("ix_work_items_leases");
+        }
+    }
+}
