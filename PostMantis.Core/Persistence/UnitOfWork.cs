@@ -1,0 +1,47 @@
+using System.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace PostMantis.Core.Persistence;
+
+/// <summary>
+/// One transaction around one operation. Operations join the transaction that is open already (idempotency keys commit
+/// with their effect this way), and what must only happen once it is durable runs after the outermost commit.
+/// </summary>
+public sealed class UnitOfWork(PostMantisDb db)
+{
+    private readonly List<Action> _afterCommit = [];
+
+    /// <summary>The context whose connection carries the transaction.</summary>
+    public PostMantisDb Db => db;
+
+    /// <summary>Runs <paramref name="work"/> in a transaction at read committed and commits it.</summary>
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)
+    {
+        if (db.Database.CurrentTransaction is not null) return await work(ct);
+
+        _afterCommit.Clear();
+        T result;
+        await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct))
+        {
+            result = await work(ct);
+            await transaction.CommitAsync(ct);
+        }
+        foreach (var action in _afterCommit) action();
+        _afterCommit.Clear();
+        return result;
+    }
+
+    /// <summary>As <see cref="RunAsync{T}"/>, without a result.</summary>
+    public Task RunAsync(Func<CancellationToken, Task> work, CancellationToken ct) => RunAsync<object?>(async token =>
+    {
+        await work(token);
+        return null;
+    }, ct);
+
+    /// <summary>Runs <paramref name="action"/> once the outermost transaction is durable: signals, never effects.</summary>
+    public void AfterCommit(Action action)
+    {
+        if (db.Database.CurrentTransaction is null) action();
+        else _afterCommit.Add(action);
+    }
+}
