@@ -1,0 +1,60 @@
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using PostMantis.Core;
+using PostMantis.Core.Persistence;
+using PostMantis.ServiceDefaults;
+
+namespace PostMantis.Api;
+
+/// <summary>Puts the one process together, for Program and for tests alike.</summary>
+internal static class PostMantisApp
+{
+    /// <summary>The whole application; <paramref name="configure"/> comes last, so that it has the final word.</summary>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        // From build output, static assets answer with 0 bytes unless their manifest is loaded; a published app has
+        // them beside itself and must not depend on the folder it is started in.
+        var published = Directory.Exists(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ApplicationName = typeof(PostMantisApp).Assembly.GetName().Name,
+            ContentRootPath = published ? AppContext.BaseDirectory : null,
+        });
+        if (!published) builder.WebHost.UseStaticWebAssets();
+
+        builder.AddServiceDefaults();
+        configure?.Invoke(builder);
+        builder.AddPostMantisDatabase();
+        builder.Services.AddPostMantisCore(builder.Configuration);
+
+        var app = builder.Build();
+        app.MapDefaultEndpoints();
+        return app;
+    }
+
+    /// <summary>Brings the database up to date when <c>Database:MigrateOnStart</c> says so (as ./run does).</summary>
+    public static async Task MigrateIfAskedAsync(this WebApplication app)
+    {
+        if (!app.Configuration.GetValue("Database:MigrateOnStart", false)) return;
+        await using var scope = app.Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+    }
+
+    private static void AddPostMantisDatabase(this WebApplicationBuilder builder)
+    {
+#if ASPIRE
+        builder.AddNpgsqlDbContext<PostMantisDb>(PersistenceSetup.ConnectionName,
+            settings => settings.DisableRetry = true, options => options.UsePostMantis());
+#else
+        builder.Services.AddDbContextPool<PostMantisDb>((services, options) =>
+            options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UsePostMantis());
+        builder.Services.AddHealthChecks().AddDbContextCheck<PostMantisDb>();
+#endif
+        // Hand-written SQL and the context share one pool.
+        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(
+            services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.ConnectionName)
+            ?? throw new InvalidOperationException(
+                $"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}, or start with ./run.")));
+    }
+}

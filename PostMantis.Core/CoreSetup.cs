@@ -1,0 +1,23 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Providers;
+
+namespace PostMantis.Core;
+
+/// <summary>Registers every room of Core.</summary>
+public static class CoreSetup
+{
+    public static IServiceCollection AddPostMantisCore(
+        this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddOptions<InstanceOptions>().Bind(configuration).ValidateDataAnnotations().ValidateOnStart();
+        services.AddScoped<UnitOfWork>();
+        services.AddSingleton<ProviderCatalog>();
+        return services;
+    }
+}
