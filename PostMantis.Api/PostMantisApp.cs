@@ -3,6 +3,7 @@ using Npgsql;
 using PostMantis.Core;
 using PostMantis.Core.Persistence;
 using PostMantis.ServiceDefaults;
+using PostMantis.Web;
 
 namespace PostMantis.Api;
 
@@ -27,8 +28,12 @@ internal static class PostMantisApp
         configure?.Invoke(builder);
         builder.AddPostMantisDatabase();
         builder.Services.AddPostMantisCore(builder.Configuration);
+        builder.Services.AddPostMantisWeb();
 
         var app = builder.Build();
+        app.UsePostMantisWeb();
+        app.UseAntiforgery();
+        app.MapPostMantisWeb();
         app.MapDefaultEndpoints();
         return app;
     }

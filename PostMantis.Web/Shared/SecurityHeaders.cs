@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Http;
+
+namespace PostMantis.Web.Shared;
+
+/// <summary>What a browser is allowed to do with our answers: only what we serve, no inline code, no framing.</summary>
+internal sealed class SecurityHeaders(RequestDelegate next)
+{
+    internal const string Policy =
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; " +
+        "frame-ancestors 'none'; form-action 'self'; base-uri 'self'";
+
+    // Scalar's page carries its configuration as an inline script and styles itself.
+    private const string ReferencePolicy =
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+        "img-src 'self' data:; font-src 'self' data:; object-src 'none'; frame-ancestors 'none'; form-action 'self'; " +
+        "base-uri 'self'";
+
+    public Task InvokeAsync(HttpContext http)
+    {
+        http.Response.OnStarting(() =>
+        {
+            var headers = http.Response.Headers;
+            headers.ContentSecurityPolicy =
+                http.Request.Path.StartsWithSegments("/scalar", StringComparison.OrdinalIgnoreCase)
+                    ? ReferencePolicy
+                    : Policy;
+            headers.XContentTypeOptions = "nosniff";
+            headers["Referrer-Policy"] = "same-origin";
+            headers["Cross-Origin-Opener-Policy"] = "same-origin";
+            headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+            return Task.CompletedTask;
+        });
+        return next(http);
+    }
+}

@@ -1,0 +1,54 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Web.Shared;
+
+namespace PostMantis.Web;
+
+/// <summary>How the process that hosts the dashboard sets it up.</summary>
+public static class WebSetup
+{
+    /// <summary>Services of the pages.</summary>
+    public static IServiceCollection AddPostMantisWeb(this IServiceCollection services)
+    {
+        services.AddRazorComponents();
+        services.AddHttpContextAccessor();
+        services.AddCascadingAuthenticationState();
+        services.AddAntiforgery(options =>
+        {
+            options.Cookie.Name = "pm-antiforgery";
+            options.Cookie.SameSite = SameSiteMode.Strict;
+            options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+            options.SuppressXFrameOptionsHeader = true;
+        });
+        return services;
+    }
+
+    /// <summary>
+    /// Security headers for every answer, and pages for what goes wrong in a browser. Comes before authentication.
+    /// </summary>
+    public static IApplicationBuilder UsePostMantisWeb(this IApplicationBuilder app)
+    {
+        app.UseMiddleware<SecurityHeaders>();
+        app.UseStatusCodePagesWithReExecute("/status/{0}");
+        app.UseMiddleware<PageErrors>();
+        return app;
+    }
+
+    /// <summary>The pages, their assets and the few plain endpoints behind their forms. Needs antiforgery in the pipeline.</summary>
+    public static void MapPostMantisWeb(this IEndpointRouteBuilder app)
+    {
+        app.MapStaticAssets();
+        app.MapRazorComponents<App>();
+        app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
+    }
+
+    private static IResult ChooseTheme(
+        HttpContext http, TimeProvider time, [FromForm] string? theme, [FromForm] string? returnUrl)
+    {
+        Theme.Choose(http, theme, time.GetUtcNow());
+        return Results.LocalRedirect(LocalUrl.OrHome(returnUrl));
+    }
+}
