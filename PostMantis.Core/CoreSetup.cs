@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
 
@@ -18,6 +19,7 @@ public static class CoreSetup
         services.AddOptions<InstanceOptions>().Bind(configuration).ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<UnitOfWork>();
         services.AddSingleton<ProviderCatalog>();
+        services.AddScoped<EventWriter>();
         return services;
     }
 }

@@ -1,0 +1,35 @@
+namespace PostMantis.Core.Common;
+
+/// <summary>Which slice of a list is wanted: after a cursor, or by number.</summary>
+/// <param name="Limit">1–100.</param>
+/// <param name="Cursor">Opaque, from an earlier answer.</param>
+/// <param name="Page">From 0; asking by number also gives a total.</param>
+/// <param name="PerPage">1–100; only with <paramref name="Page"/>.</param>
+public sealed record PageRequest(int Limit = PageRequest.DefaultLimit, string? Cursor = null, int? Page = null,
+    int? PerPage = null)
+{
+    public const int DefaultLimit = 20;
+    public const int MostItems = 100;
+
+    /// <summary>Totals are exact up to here.</summary>
+    public const int MostCounted = 10_000;
+
+    /// <summary>Whether the slice is asked for by number.</summary>
+    public bool IsNumbered => Page.HasValue || PerPage.HasValue;
+
+    /// <summary>How many items the slice holds at most.</summary>
+    public int Size => IsNumbered ? PerPage ?? Limit : Limit;
+
+    /// <summary>How many items come before a numbered slice.</summary>
+    public int Skip => IsNumbered ? checked((Page ?? 0) * Size) : 0;
+}
+
+/// <summary>One slice of a list.</summary>
+/// <param name="Total">Only when asked for by number; exact to <see cref="PageRequest.MostCounted"/>.</param>
+public sealed record Page<T>(
+    IReadOnlyList<T> Items, string? NextCursor, bool HasMore, int? Total = null, bool? TotalIsCapped = null)
+{
+    /// <summary>The same slice with its items turned into something else.</summary>
+    public Page<TOther> Select<TOther>(Func<T, TOther> map) =>
+        new([.. Items.Select(map)], NextCursor, HasMore, Total, TotalIsCapped);
+}
