@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using PostMantis.Core.Common;
+using PostMantis.Core.Deliveries;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
@@ -20,6 +21,7 @@ public static class CoreSetup
         services.AddScoped<UnitOfWork>();
         services.AddSingleton<ProviderCatalog>();
         services.AddScoped<EventWriter>();
+        services.AddDeliveries();
         return services;
     }
 }

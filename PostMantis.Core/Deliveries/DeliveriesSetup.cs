@@ -1,0 +1,13 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>Registers the room.</summary>
+public static class DeliveriesSetup
+{
+    public static IServiceCollection AddDeliveries(this IServiceCollection services)
+    {
+        services.AddScoped<PostReader>();
+        return services;
+    }
+}

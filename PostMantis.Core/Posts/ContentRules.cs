@@ -1,0 +1,126 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using PostMantis.Core.Common;
+using PostMantis.Core.Providers;
+
+namespace PostMantis.Core.Posts;
+
+/// <summary>
+/// The one rule engine behind create, edit, the composer and publish: what one profile is sent, and what its network
+/// has against it. A network's rules are data (<see cref="ProviderRules"/>).
+/// </summary>
+public static class ContentRules
+{
+    /// <summary>What <paramref name="profileId"/> is sent: the post with the profile's override over it.</summary>
+    public static DeliveryContent Resolve(PostContent content, Guid profileId, string provider)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        var change = content.Overrides.GetValueOrDefault(profileId);
+        return new DeliveryContent(
+            Blank(change?.Body ?? content.Body),
+            content.Link,
+            change?.Media ?? content.Media,
+            content.Thread,
+            content.FirstComment,
+            Merge(content.ProviderOptions.GetValueOrDefault(provider), change?.Options));
+    }
+
+    /// <summary>
+    /// SHA-256 of what readers see. Options are left out: a listing shows text, and the same text twice is what the
+    /// duplicate guard and reconciliation ask about.
+    /// </summary>
+    public static byte[] Hash(DeliveryContent content)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+            new { content.Body, content.Link, content.Media, content.Thread, content.FirstComment }, Json.Options));
+    }
+
+    /// <summary>Everything the network would refuse, with pointers into the create shape.</summary>
+    public static IEnumerable<Issue> Check(IProvider provider, PostContent content, Guid profileId)
+    {
+        ArgumentNullException.ThrowIfNull(provider);
+        ArgumentNullException.ThrowIfNull(content);
+        var rules = provider.Rules;
+        var sent = Resolve(content, profileId, provider.Id);
+        var change = content.Overrides.GetValueOrDefault(profileId);
+        var bodyAt = change?.Body is null ? PostInput.Pointers.Body : PostInput.Pointers.Override(profileId, "body");
+        var mediaAt = change?.Media is null ? PostInput.Pointers.Media : PostInput.Pointers.Override(profileId, "media");
+
+        Issue At(string pointer, Rule rule, string message, string? fix = null, double? limit = null,
+            double? actual = null, string? unit = null) =>
+            new(pointer, rule, message, Severity.Error, fix, limit, actual, unit, profileId, provider.Id);
+
+        if (sent.Body is null && sent.Media.Count == 0)
+            yield return At(bodyAt, Rule.Required, "A post needs a body or media.");
+        else if (sent.Body is null && rules.BodyRequired)
+            yield return At(bodyAt, Rule.Required, $"{provider.DisplayName} needs a body.");
+        if (sent.Body is { } body && TooLong(body) is { } length)
+            yield return At(bodyAt, Rule.TooLong, $"{provider.DisplayName} takes at most {rules.MaxText}.",
+                "Shorten it, or give this profile its own body in overrides.", rules.MaxText, length,
+                CamelCase.Of(rules.Unit));
+
+        if (sent.Media.Count > rules.MaxMedia)
+            yield return rules.MaxMedia == 0
+                ? At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} takes no media.")
+                : At(mediaAt, Rule.TooMany, $"{provider.DisplayName} takes at most {rules.MaxMedia} files.", null,
+                    rules.MaxMedia, sent.Media.Count, "items");
+        if (!rules.AltText && sent.Media.Any(item => item.Alt is not null))
+            yield return At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} has no alternative text.");
+
+        if (sent.Link is not null && !rules.Link)
+            yield return At("/post/link", Rule.Unsupported, $"{provider.DisplayName} has no link cards.");
+
+        if (sent.Thread.Count > rules.MaxThreadParts)
+            yield return rules.MaxThreadParts == 0
+                ? At("/post/thread", Rule.Unsupported, $"{provider.DisplayName} has no threads.")
+                : At("/post/thread", Rule.TooMany, $"A thread has at most {rules.MaxThreadParts} further parts.", null,
+                    rules.MaxThreadParts, sent.Thread.Count, "items");
+        for (var i = 0; i < sent.Thread.Count; i++)
+        {
+            if (TooLong(sent.Thread[i].Body) is { } partLength)
+                yield return At($"/post/thread/{i}/body", Rule.TooLong,
+                    $"{provider.DisplayName} takes at most {rules.MaxText}.", "Split it.", rules.MaxText, partLength,
+                    CamelCase.Of(rules.Unit));
+        }
+
+        if (sent.FirstComment is { } comment)
+        {
+            if (!rules.FirstComment)
+                yield return At("/post/firstComment", Rule.Unsupported, $"{provider.DisplayName} has no comments of ours.");
+            else if (TooLong(comment.Body) is { } commentLength)
+                yield return At("/post/firstComment/body", Rule.TooLong,
+                    $"{provider.DisplayName} takes at most {rules.MaxText}.", null, rules.MaxText, commentLength,
+                    CamelCase.Of(rules.Unit));
+        }
+
+        var optionsAt = change?.Options is null
+            ? $"/providerOptions/{provider.Id}"
+            : PostInput.Pointers.Override(profileId, "options");
+        foreach (var issue in provider.CheckOptions(sent.Options))
+        {
+            yield return issue with
+            {
+                Pointer = optionsAt + issue.Pointer,
+                ProfileId = profileId,
+                Provider = provider.Id,
+            };
+        }
+
+        int? TooLong(string text)
+        {
+            var count = TextCount.Of(text, rules);
+            return count > rules.MaxText ? count : null;
+        }
+    }
+
+    private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;
+
+    private static JsonObject Merge(JsonObject? under, JsonObject? over)
+    {
+        var merged = (JsonObject?)under?.DeepClone() ?? [];
+        foreach (var (name, value) in over ?? []) merged[name] = value?.DeepClone();
+        return merged;
+    }
+}
