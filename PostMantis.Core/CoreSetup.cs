@@ -1,11 +1,13 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Core;
 
@@ -22,6 +24,9 @@ public static class CoreSetup
         services.AddSingleton<ProviderCatalog>();
         services.AddScoped<EventWriter>();
         services.AddDeliveries();
+        services.AddScoped<AuditLog>();
+        services.AddSingleton<WakeUp>();
+        services.AddSingleton<PostChanges>();
         return services;
     }
 }

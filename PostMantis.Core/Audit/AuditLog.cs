@@ -1,0 +1,47 @@
+using System.Text.Json.Nodes;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Core.Audit;
+
+/// <summary>Adds entries to the change they tell of: they commit together.</summary>
+public sealed class AuditLog(PostMantisDb db, TimeProvider time)
+{
+    /// <summary>A change made by <paramref name="caller"/>; the caller of this method saves.</summary>
+    /// <param name="action">A dotted verb, such as <c>apiKey.created</c>.</param>
+    /// <param name="subjectType">The kind of thing changed, as the API's <c>object</c> names it.</param>
+    /// <param name="detail">Facts of the change; never a secret, never post text.</param>
+    public void Add(Caller caller, string action, string subjectType, Guid subjectId, Guid? postId = null,
+        JsonObject? detail = null)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        Add(caller.UserId, caller.ActorType, caller.ActorId, caller.Address, action, subjectType, subjectId, postId,
+            detail);
+    }
+
+    /// <summary>A change PostMantis made by itself, for the user it belongs to.</summary>
+    public void AddSystem(Guid userId, string action, string subjectType, Guid subjectId, Guid? postId = null,
+        JsonObject? detail = null) =>
+        Add(userId, ActorType.System, null, null, action, subjectType, subjectId, postId, detail);
+
+    private void Add(Guid userId, ActorType actorType, Guid? actorId, string? address, string action,
+        string subjectType, Guid subjectId, Guid? postId, JsonObject? detail)
+    {
+        var now = time.GetUtcNow();
+        db.AuditEntries.Add(new AuditEntry
+        {
+            Id = Ids.New(now),
+            UserId = userId,
+            ActorType = actorType,
+            ActorId = actorId,
+            Address = address,
+            Action = action,
+            SubjectType = subjectType,
+            SubjectId = subjectId,
+            PostId = postId,
+            Detail = detail,
+            CreatedAt = now,
+        });
+    }
+}
