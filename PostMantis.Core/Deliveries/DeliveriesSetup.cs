@@ -8,6 +8,10 @@ public static class DeliveriesSetup
     public static IServiceCollection AddDeliveries(this IServiceCollection services)
     {
         services.AddScoped<PostReader>();
+        services.AddScoped<PostAcceptor>();
+        services.AddScoped<PostEditor>();
+        services.AddScoped<PostEvents>();
+        services.AddSingleton<DeliveryTelemetry>();
         return services;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
@@ -97,7 +98,7 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         }
         if (query.Metadata is { Count: > 0 } metadata)
         {
-            var wanted = metadata.ToDictionary();
+            var wanted = JsonSerializer.Serialize(metadata, Json.Options);
             posts = posts.Where(p => EF.Functions.JsonContains(p.Metadata, wanted));
         }
         if (query.ScheduledAfter is { } sa) posts = posts.Where(p => p.ScheduledAt >= sa);

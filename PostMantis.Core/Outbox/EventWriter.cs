@@ -8,6 +8,9 @@ namespace PostMantis.Core.Outbox;
 /// <summary>Adds events to the change that causes them: they commit together, unnumbered.</summary>
 public sealed class EventWriter(PostMantisDb db, TimeProvider time)
 {
+    /// <summary>Name of the loop that numbers events, for its wake-up.</summary>
+    public const string Loop = "Events";
+
     /// <summary>Adds one event to the open unit of work; the caller saves.</summary>
     /// <param name="type">One of <see cref="EventTypes"/>.</param>
     /// <param name="data">The state at this moment, in the API's JSON, under 20 kB.</param>

@@ -74,7 +74,7 @@ public sealed class Post
 
     /// <summary>Rises with every change; the ETag.</summary>
     public int Revision { get; set; } = 1;
-    public bool TestMode { get; init; }
+    public bool TestMode { get; set; }
     public PostContent Content { get; set; } = PostContent.Empty;
 
     /// <summary>The caller's moment; for "now", the moment of acceptance; null for a draft without one.</summary>
@@ -92,6 +92,12 @@ public sealed class Post
     public int OpenDeliveries { get; set; }
     public ActorType CreatedByType { get; init; }
     public Guid CreatedById { get; init; }
+
+    /// <summary>When publishing was accepted; null on a draft.</summary>
+    public DateTimeOffset? AcceptedAt { get; private set; }
+
+    /// <summary>The user or key that asked to publish; what a key's daily cap counts.</summary>
+    public Guid? AcceptedById { get; private set; }
 
     /// <summary>W3C trace context of the accepting request: the trace the whole post belongs to.</summary>
     public string? Traceparent { get; set; }
@@ -113,6 +119,13 @@ public sealed class Post
         UpdatedAt = now;
     }
 
+    /// <summary>Takes the post for publishing: from here on it is never lost.</summary>
+    public void Accept(Guid acceptedById, bool needsApproval, DateTimeOffset now)
+    {
+        MoveTo(needsApproval ? PostStatus.AwaitingApproval : PostStatus.Pending, now);
+        (AcceptedAt, AcceptedById, Issues) = (now, acceptedById, []);
+    }
+
     internal sealed class Configuration : IEntityTypeConfiguration<Post>
     {
         public void Configure(EntityTypeBuilder<Post> post)
@@ -123,6 +136,7 @@ public sealed class Post
                 t.HasCheckConstraint("ck_posts_outcome", "(status = 'completed') = (outcome IS NOT NULL)");
                 t.HasCheckConstraint("ck_posts_canceled", "(status = 'canceled') = (canceled_at IS NOT NULL)");
                 t.HasCheckConstraint("ck_posts_open_deliveries", "open_deliveries >= 0");
+                t.HasCheckConstraint("ck_posts_accepted", "(status = 'draft') = (accepted_at IS NULL)");
             });
             post.Property(p => p.Status).HasConversion<SnakeCase<PostStatus>>();
             post.Property(p => p.Outcome).HasConversion<SnakeCase<PostOutcome>>();
@@ -135,6 +149,7 @@ public sealed class Post
             post.HasIndex(p => new { p.UserId, p.ScheduledAt, p.Id });
             post.HasIndex(p => new { p.UserId, p.UpdatedAt, p.Id });
             post.HasIndex(p => new { p.UserId, p.ExternalId }).HasFilter("external_id IS NOT NULL");
+            post.HasIndex(p => new { p.AcceptedById, p.AcceptedAt }).HasFilter("accepted_by_id IS NOT NULL");
             post.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
         }
     }

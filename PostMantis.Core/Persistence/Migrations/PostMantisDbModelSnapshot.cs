@@ -972,6 +972,14 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<DateTimeOffset?>("AcceptedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("accepted_at");
+
+                    b.Property<Guid?>("AcceptedById")
+                        .HasColumnType("uuid")
+                        .HasColumnName("accepted_by_id");
+
                     b.Property<DateTimeOffset?>("CanceledAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("canceled_at");
@@ -1061,6 +1069,10 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_posts");
 
+                    b.HasIndex("AcceptedById", "AcceptedAt")
+                        .HasDatabaseName("ix_posts_accepted_by_id_accepted_at")
+                        .HasFilter("accepted_by_id IS NOT NULL");
+
                     b.HasIndex("UserId", "ExternalId")
                         .HasDatabaseName("ix_posts_user_id_external_id")
                         .HasFilter("external_id IS NOT NULL");
@@ -1076,6 +1088,8 @@ namespace PostMantis.Core.Persistence.Migrations
 
                     b.ToTable("posts", null, t =>
                         {
+                            t.HasCheckConstraint("ck_posts_accepted", "(status = 'draft') = (accepted_at IS NULL)");
+
                             t.HasCheckConstraint("ck_posts_canceled", "(status = 'canceled') = (canceled_at IS NOT NULL)");
 
                             t.HasCheckConstraint("ck_posts_completed", "(status = 'completed') = (completed_at IS NOT NULL)");

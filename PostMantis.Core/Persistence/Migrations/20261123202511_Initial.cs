@@ -339,6 +339,8 @@ namespace PostMantis.Core.Persistence.Migrations
                     open_deliveries = table.Column<int>(type: "integer", nullable: false),
                     created_by_type = table.Column<string>(type: "text", nullable: false),
                     created_by_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    accepted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    accepted_by_id = table.Column<Guid>(type: "uuid", nullable: true),
                     traceparent = table.Column<string>(type: "text", nullable: true),
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     updated_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
@@ -348,6 +350,7 @@ namespace PostMantis.Core.Persistence.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_posts", x => x.id);
+                    table.CheckConstraint("ck_posts_accepted", "(status = 'draft') = (accepted_at IS NULL)");
                     table.CheckConstraint("ck_posts_canceled", "(status = 'canceled') = (canceled_at IS NOT NULL)");
                     table.CheckConstraint("ck_posts_completed", "(status = 'completed') = (completed_at IS NOT NULL)");
                     table.CheckConstraint("ck_posts_open_deliveries", "open_deliveries >= 0");
@@ -674,6 +677,12 @@ namespace PostMantis.Core.Persistence.Migrations
                 table: "invitations",
                 column: "token_hash",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_posts_accepted_by_id_accepted_at",
+                table: "posts",
+                columns: new[] { "accepted_by_id", "accepted_at" },
+                filter: "accepted_by_id IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_posts_user_id_created_at_id",

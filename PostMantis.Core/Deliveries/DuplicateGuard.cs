@@ -1,0 +1,53 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Posts;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>
+/// Refuses the same content to the same profile within 24 hours of moments. Twins that arrive at once wait for each
+/// other on an advisory lock that only they want; the lock goes with the transaction.
+/// </summary>
+internal sealed class DuplicateGuard(PostMantisDb db)
+{
+    public static TimeSpan Window { get; } = TimeSpan.FromHours(24);
+
+    /// <summary>Throws when one of <paramref name="deliveries"/> repeats what another post says.</summary>
+    /// <exception cref="ProblemException">duplicatePost, with <c>existingPostId</c>.</exception>
+    public async Task CheckAsync(Post post, IReadOnlyCollection<Delivery> deliveries, CancellationToken ct)
+    {
+        if (deliveries.Count == 0) return;
+        var locks = deliveries.Select(LockOf).Order().ToArray();
+        await db.Database.ExecuteSqlAsync(
+            $"SELECT pg_advisory_xact_lock(k) FROM unnest({locks}) k", ct);
+
+        // A second statement, so that it sees what the twin committed while we waited.
+        var profiles = deliveries.Select(d => d.ProfileId).ToArray();
+        var hashes = deliveries.Select(d => d.ContentHash).ToArray();
+        var moments = deliveries.Select(d => d.ScheduledAt!.Value).ToArray();
+        var existing = await db.Database.SqlQuery<Guid?>($"""
+            SELECT d.post_id AS "Value"
+            FROM unnest({profiles}, {hashes}, {moments}) AS w(profile_id, content_hash, moment)
+            JOIN deliveries d ON d.profile_id = w.profile_id AND d.content_hash = w.content_hash
+            JOIN posts p ON p.id = d.post_id
+            WHERE d.post_id <> {post.Id} AND p.status <> 'draft' AND d.status NOT IN ('failed', 'canceled')
+              AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < {Window.TotalSeconds}
+            ORDER BY d.post_id LIMIT 1
+            """).FirstOrDefaultAsync(ct);
+        if (existing is null) return;
+        throw new ProblemException(ProblemCode.DuplicatePost,
+            "The same content goes to the same profile within 24 hours. Send allowDuplicate: true if that is meant.",
+            extensions: new Dictionary<string, object?> { ["existingPostId"] = existing });
+    }
+
+    private static long LockOf(Delivery delivery)
+    {
+        Span<byte> source = stackalloc byte[16 + SHA256.HashSizeInBytes];
+        delivery.ProfileId.TryWriteBytes(source);
+        delivery.ContentHash.CopyTo(source[16..]);
+        return BinaryPrimitives.ReadInt64BigEndian(SHA256.HashData(source));
+    }
+}

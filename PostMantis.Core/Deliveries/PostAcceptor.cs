@@ -1,0 +1,238 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using PostMantis.Core.Access;
+using PostMantis.Core.Audit;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Posts;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>
+/// Takes posts. An answer means stored durably: post, deliveries, work items, events and audit commit together, or
+/// nothing does.
+/// </summary>
+public sealed class PostAcceptor
+{
+    private readonly UnitOfWork _unit;
+    private readonly PostMantisDb _db;
+    private readonly PostPlanner _planner;
+    private readonly DuplicateGuard _duplicates;
+    private readonly DailyCap _cap;
+    private readonly PostEvents _events;
+    private readonly AuditLog _audit;
+    private readonly WakeUp _wakeUp;
+    private readonly PostChanges _changes;
+    private readonly TimeProvider _time;
+    private readonly DeliveryTelemetry _telemetry;
+
+    public PostAcceptor(UnitOfWork unit, ProviderCatalog catalog, PostEvents events, AuditLog audit, WakeUp wakeUp,
+        PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        (_unit, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry) =
+            (unit, unit.Db, events, audit, wakeUp, changes, time, telemetry);
+        _planner = new PostPlanner(_db, catalog, time);
+        _duplicates = new DuplicateGuard(_db);
+        _cap = new DailyCap(_db, time);
+    }
+
+    /// <summary>The rung a create body needs: drafts need less than publishing.</summary>
+    public static Permission NeededBy(JsonObject body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        return body["post"] is JsonObject post && post["draft"] is JsonValue draft
+            && draft.TryGetValue<bool>(out var isDraft) && isDraft
+            ? Permission.Draft
+            : Permission.Publish;
+    }
+
+    /// <summary>Stores a draft, or accepts a post for publishing now or at its moment (contract §3, POST /posts).</summary>
+    /// <exception cref="ProblemException">
+    /// invalidRequest with every issue; insufficientPermission; duplicatePost; rateLimited by the key's daily cap.
+    /// </exception>
+    public async Task<AcceptedPost> CreateAsync(Caller caller, JsonObject body, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        caller.Require(NeededBy(body));
+        var input = Read(body);
+        return await _unit.RunAsync(async token =>
+        {
+            var plan = await _planner.PlanAsync(caller, input, token);
+            var now = _time.GetUtcNow();
+            Refuse(plan.Faults, now);
+            if (!input.Draft) Refuse(plan.Issues, now);
+
+            var post = new Post
+            {
+                Id = Ids.New(now),
+                UserId = caller.UserId,
+                TestMode = plan.Profiles.Count > 0 ? plan.Profiles[0].TestMode : caller.TestMode ?? false,
+                CreatedByType = caller.ActorType,
+                CreatedById = caller.ActorId,
+                Traceparent = Activity.Current?.Id,
+                CreatedAt = now,
+                UpdatedAt = now,
+            };
+            Write(post, input);
+            post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
+            var deliveries = Lay(post, plan, now);
+            _db.Posts.Add(post);
+            _db.Deliveries.AddRange(deliveries);
+            _events.Add(post, EventTypes.PostCreated);
+            _audit.Add(caller, "post.created", PostResource.Kind, post.Id, post.Id);
+            if (!input.Draft) await AcceptAsync(caller, post, deliveries, input.AllowDuplicate, now, token);
+            await _db.SaveChangesAsync(token);
+            Tell(post);
+            return new AcceptedPost(PostResource.From(post, deliveries, caller, now), []);
+        }, ct);
+    }
+
+    /// <summary>Reads the create shape and refuses what is malformed.</summary>
+    internal static PostInput Read(JsonObject body)
+    {
+        List<Issue> issues = [];
+        var input = PostRequestReader.Read(body, issues);
+        Refuse(issues, default);
+        return input;
+    }
+
+    /// <summary>Asks whether <paramref name="input"/> can be published; one query, no effects.</summary>
+    internal Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct) =>
+        _planner.PlanAsync(caller, input, ct);
+
+    /// <summary>Throws invalidRequest when there is anything to say; with <c>serverTime</c> when a moment has passed.</summary>
+    internal static void Refuse(IReadOnlyCollection<Issue> issues, DateTimeOffset now)
+    {
+        if (issues.Count == 0) return;
+        Dictionary<string, object?> extensions = [];
+        if (issues.Any(i => i.Rule == Rule.PastTime)) extensions["serverTime"] = UtcMillisecondsConverter.Format(now);
+        throw new ProblemException(ProblemCode.InvalidRequest, "The request is not valid; see errors.", issues, extensions);
+    }
+
+    /// <summary>Writes what the caller said onto the post.</summary>
+    internal static void Write(Post post, PostInput input)
+    {
+        post.Content = input.Content;
+        post.ScheduledAt = input.ScheduledAt;
+        post.MaxLatenessSeconds = input.MaxLatenessSeconds;
+        post.ExternalId = input.ExternalId;
+        post.Metadata = input.Metadata;
+    }
+
+    /// <summary>The deliveries a plan comes to, in the order of its profiles.</summary>
+    internal static List<Delivery> Lay(Post post, PostPlan plan, DateTimeOffset now) =>
+        [.. plan.Profiles.Select((profile, position) => Lay(post, plan, profile, position, now))];
+
+    /// <summary>One profile's delivery.</summary>
+    internal static Delivery Lay(Post post, PostPlan plan, Profile profile, int position, DateTimeOffset now)
+    {
+        var content = ContentRules.Resolve(post.Content, profile.Id, profile.Provider);
+        var moment = plan.MomentOf(profile, post.ScheduledAt);
+        return new Delivery
+        {
+            Id = Ids.New(now),
+            PostId = post.Id,
+            UserId = post.UserId,
+            ProfileId = profile.Id,
+            Position = position,
+            Provider = profile.Provider,
+            ProfileName = profile.Name,
+            TestMode = profile.TestMode,
+            Content = content,
+            ContentHash = ContentRules.Hash(content),
+            Parts = PartsOf(content),
+            ScheduledAt = moment,
+            LatestAt = Latest(post, moment),
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
+    }
+
+    /// <summary>Every remote object a content comes to, none of them there yet.</summary>
+    internal static List<DeliveryPart> PartsOf(DeliveryContent content)
+    {
+        List<DeliveryPart> parts = [new(0, PartKind.Root, PartStatus.Pending)];
+        foreach (var _ in content.Thread) parts.Add(new DeliveryPart(parts.Count, PartKind.Thread, PartStatus.Pending));
+        if (content.FirstComment is not null)
+            parts.Add(new DeliveryPart(parts.Count, PartKind.FirstComment, PartStatus.Pending));
+        return parts;
+    }
+
+    internal static DateTimeOffset? Latest(Post post, DateTimeOffset? moment) =>
+        post.MaxLatenessSeconds is { } seconds ? moment?.AddSeconds(seconds) : null;
+
+    /// <summary>Takes a post for publishing: guards, moves, work items, events. The caller saves and tells.</summary>
+    internal async Task AcceptAsync(Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries,
+        bool allowDuplicate, DateTimeOffset now, CancellationToken ct)
+    {
+        post.ScheduledAt ??= now;
+        foreach (var delivery in deliveries)
+        {
+            delivery.ScheduledAt ??= post.ScheduledAt;
+            delivery.LatestAt = Latest(post, delivery.ScheduledAt);
+        }
+        await _cap.CheckAsync(caller, ct);
+        if (!allowDuplicate) await _duplicates.CheckAsync(post, deliveries, ct);
+
+        post.Accept(caller.ActorId, caller.Rules.ApprovalRequired, now);
+        post.OpenDeliveries = deliveries.Count;
+        if (post.Status == PostStatus.AwaitingApproval)
+        {
+            _audit.Add(caller, "post.approvalRequested", PostResource.Kind, post.Id, post.Id);
+            return;
+        }
+        Release(post, deliveries, caller.Rules, now);
+        _audit.Add(caller, "post.accepted", PostResource.Kind, post.Id, post.Id);
+    }
+
+    /// <summary>Hands an accepted post to the queue.</summary>
+    internal void Release(Post post, IEnumerable<Delivery> deliveries, KeyRules rules, DateTimeOffset now)
+    {
+        post.MoveTo(PostStatus.Scheduled, now);
+        foreach (var delivery in deliveries)
+            _db.WorkItems.Add(Enqueue(delivery, rules, now));
+        _events.Add(post, EventTypes.PostScheduled);
+        _telemetry.Accepted(post);
+    }
+
+    /// <summary>The work item of a delivery, due at its moment or when its key's quiet hours end.</summary>
+    internal static WorkItem Enqueue(Delivery delivery, KeyRules rules, DateTimeOffset now)
+    {
+        var runAt = Due(delivery, rules, now);
+        return new WorkItem
+        {
+            Id = Ids.New(now),
+            UserId = delivery.UserId,
+            Kind = WorkKind.Publish,
+            Key = delivery.Id,
+            Lane = delivery.ProfileId,
+            RunAt = runAt,
+            Traceparent = Activity.Current?.Id,
+            CreatedAt = now,
+        };
+    }
+
+    /// <summary>When a worker may start it; says so on the delivery when quiet hours put it off.</summary>
+    internal static DateTimeOffset Due(Delivery delivery, KeyRules rules, DateTimeOffset now)
+    {
+        var runAt = delivery.ScheduledAt is { } moment && moment > now ? moment : now;
+        var quietEnd = QuietHours.EndAfter(rules, runAt);
+        delivery.Phase = quietEnd is null ? DeliveryPhase.Waiting : DeliveryPhase.Deferred;
+        delivery.DeferReason = quietEnd is null ? null : QuietHours.Reason;
+        delivery.NextAttemptAt = quietEnd;
+        return quietEnd ?? runAt;
+    }
+
+    /// <summary>After the commit: wakes the workers and the live views.</summary>
+    internal void Tell(Post post) => _unit.AfterCommit(() =>
+    {
+        _wakeUp.Signal(WorkKind.Publish);
+        _wakeUp.Signal(EventWriter.Loop);
+        _changes.Publish(post.UserId, post.Id);
+    });
+}
