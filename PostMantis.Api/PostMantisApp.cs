@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
+using PostMantis.Api.Http;
 using PostMantis.Core;
 using PostMantis.Core.Persistence;
 using PostMantis.ServiceDefaults;
@@ -28,11 +29,18 @@ internal static class PostMantisApp
         configure?.Invoke(builder);
         builder.AddPostMantisDatabase();
         builder.Services.AddPostMantisCore(builder.Configuration);
+        builder.Services.AddPostMantisApi();
         builder.Services.AddPostMantisWeb();
 
         var app = builder.Build();
+        app.UsePostMantisApi();
         app.UsePostMantisWeb();
+        app.UseRouting();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseApiRateLimits();
         app.UseAntiforgery();
+        app.MapPostMantisApi();
         app.MapPostMantisWeb();
         app.MapDefaultEndpoints();
         return app;

@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
+using PostMantis.Core.Idempotency;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
@@ -25,6 +27,8 @@ public static class CoreSetup
         services.AddScoped<EventWriter>();
         services.AddDeliveries();
         services.AddScoped<AuditLog>();
+        services.AddAccess();
+        services.AddScoped<IdempotencyStore>();
         services.AddSingleton<WakeUp>();
         services.AddSingleton<PostChanges>();
         return services;

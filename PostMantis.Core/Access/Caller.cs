@@ -34,6 +34,14 @@ public sealed record Caller(
     public static Caller Person(Guid userId, string? address) => new(userId, ActorType.User, userId,
         Permission.Publish, new HashSet<Grant>(Enum.GetValues<Grant>()), [], [], [], null, KeyRules.None, address);
 
+    /// <summary>A program with an API key: what the key's scope allows.</summary>
+    public static Caller Of(ApiKey key, string? address)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return new Caller(key.UserId, ActorType.ApiKey, key.Id, key.Permission, key.Grants.ToHashSet(), key.Providers,
+            key.BrandIds, key.ProfileIds, key.TestMode, key.Rules, address);
+    }
+
     /// <summary>True when the caller's rung is at least <paramref name="needed"/>.</summary>
     public bool May(Permission needed) => Permission >= needed;
 

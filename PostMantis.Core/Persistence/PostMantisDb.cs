@@ -19,6 +19,7 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     : IdentityUserContext<User, Guid>(options), IDataProtectionKeyContext
 {
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+    public DbSet<ApiRateWindow> ApiRateWindows => Set<ApiRateWindow>();
     public DbSet<Invitation> Invitations => Set<Invitation>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
     public DbSet<Brand> Brands => Set<Brand>();

@@ -21,7 +21,12 @@ public sealed class PostMantisHost : IAsyncDisposable
     {
         (_app, Clock, ConnectionString) = (app, clock!, connectionString);
         Address = new Uri(app.Urls.First());
-        Client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+        Client = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ActivityHeadersPropagator = null,
+        })
         {
             BaseAddress = Address,
         };

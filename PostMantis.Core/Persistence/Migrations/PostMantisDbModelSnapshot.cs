@@ -217,6 +217,31 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.ToTable("api_keys", (string)null);
                 });
 
+            modelBuilder.Entity("PostMantis.Core.Access.ApiRateWindow", b =>
+                {
+                    b.Property<Guid>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.Property<string>("Bucket")
+                        .HasMaxLength(20)
+                        .HasColumnType("character varying(20)")
+                        .HasColumnName("bucket");
+
+                    b.Property<int>("Leased")
+                        .HasColumnType("integer")
+                        .HasColumnName("leased");
+
+                    b.Property<DateTimeOffset>("WindowStart")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("window_start");
+
+                    b.HasKey("KeyId", "Bucket")
+                        .HasName("pk_api_rate_windows");
+
+                    b.ToTable("api_rate_windows", (string)null);
+                });
+
             modelBuilder.Entity("PostMantis.Core.Access.Invitation", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1417,6 +1442,16 @@ namespace PostMantis.Core.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_api_keys_asp_net_users_user_id");
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Access.ApiRateWindow", b =>
+                {
+                    b.HasOne("PostMantis.Core.Access.ApiKey", null)
+                        .WithMany()
+                        .HasForeignKey("KeyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_api_rate_windows_api_keys_key_id");
                 });
 
             modelBuilder.Entity("PostMantis.Core.Connections.Connection", b =>

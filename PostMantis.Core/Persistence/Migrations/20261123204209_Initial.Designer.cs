@@ -13,7 +13,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Persistence.Migrations
 {
     [DbContext(typeof(PostMantisDb))]
-    [Migration("20261123202511_Initial")]
+    [Migration("20261123204209_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -218,6 +218,31 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasDatabaseName("ix_api_keys_user_id_created_at");
 
                     b.ToTable("api_keys", (string)null);
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Access.ApiRateWindow", b =>
+                {
+                    b.Property<Guid>("KeyId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("key_id");
+
+                    b.Property<string>("Bucket")
+                        .HasMaxLength(20)
+                        .HasColumnType("character varying(20)")
+                        .HasColumnName("bucket");
+
+                    b.Property<int>("Leased")
+                        .HasColumnType("integer")
+                        .HasColumnName("leased");
+
+                    b.Property<DateTimeOffset>("WindowStart")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("window_start");
+
+                    b.HasKey("KeyId", "Bucket")
+                        .HasName("pk_api_rate_windows");
+
+                    b.ToTable("api_rate_windows", (string)null);
                 });
 
             modelBuilder.Entity("PostMantis.Core.Access.Invitation", b =>
@@ -1420,6 +1445,16 @@ namespace PostMantis.Core.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_api_keys_asp_net_users_user_id");
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Access.ApiRateWindow", b =>
+                {
+                    b.HasOne("PostMantis.Core.Access.ApiKey", null)
+                        .WithMany()
+                        .HasForeignKey("KeyId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_api_rate_windows_api_keys_key_id");
                 });
 
             modelBuilder.Entity("PostMantis.Core.Connections.Connection", b =>

@@ -425,6 +425,26 @@ namespace PostMantis.Core.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "api_rate_windows",
+                columns: table => new
+                {
+                    key_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    bucket = table.Column<string>(type: "character varying(20)", maxLength: 20, nullable: false),
+                    window_start = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    leased = table.Column<int>(type: "integer", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_api_rate_windows", x => new { x.key_id, x.bucket });
+                    table.ForeignKey(
+                        name: "fk_api_rate_windows_api_keys_key_id",
+                        column: x => x.key_id,
+                        principalTable: "api_keys",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "profiles",
                 columns: table => new
                 {
@@ -796,7 +816,7 @@ namespace PostMantis.Core.Persistence.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
-                name: "api_keys");
+                name: "api_rate_windows");
 
             migrationBuilder.DropTable(
                 name: "attempts");
@@ -842,6 +862,9 @@ namespace PostMantis.Core.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "workers");
+
+            migrationBuilder.DropTable(
+                name: "api_keys");
 
             migrationBuilder.DropTable(
                 name: "deliveries");

@@ -1,0 +1,29 @@
+using System.Text.Json.Nodes;
+using PostMantis.Core.Access;
+
+namespace PostMantis.Api.Http;
+
+/// <summary>What endpoints say of themselves.</summary>
+internal static class EndpointConventions
+{
+    /// <summary>The POST may be repeated safely with an <c>Idempotency-Key</c>; replays ask for the same permission.</summary>
+    public static RouteHandlerBuilder WithIdempotencyKey(
+        this RouteHandlerBuilder endpoint, Func<JsonObject, Permission> needed) =>
+        endpoint.AddEndpointFilter(new IdempotencyFilter(needed)).WithMetadata(new TakesIdempotencyKey());
+
+    /// <inheritdoc cref="WithIdempotencyKey(RouteHandlerBuilder, Func{JsonObject, Permission})"/>
+    public static RouteHandlerBuilder WithIdempotencyKey(this RouteHandlerBuilder endpoint, Permission needed) =>
+        endpoint.WithIdempotencyKey(_ => needed);
+
+    /// <summary>Documents the body, which the operation reads itself.</summary>
+    public static RouteHandlerBuilder Takes<TRequest>(this RouteHandlerBuilder endpoint,
+        string contentType = "application/json", params string[] others)
+        where TRequest : notnull =>
+        endpoint.WithMetadata(new TakesBody(typeof(TRequest), [contentType, .. others]));
+}
+
+/// <summary>The endpoint honours an Idempotency-Key.</summary>
+internal sealed class TakesIdempotencyKey;
+
+/// <summary>The endpoint's documented body.</summary>
+internal sealed record TakesBody(Type Type, IReadOnlyList<string> ContentTypes);

@@ -1,0 +1,71 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Deliveries;
+using PostMantis.Core.Idempotency;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Api.Http;
+
+/// <summary>
+/// Makes a POST repeatable by <c>Idempotency-Key</c>: the key and its effect commit in one transaction, and the same
+/// request gets the same answer for 24 hours. Permission and scope are checked again on every replay.
+/// </summary>
+internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed) : IEndpointFilter
+{
+    private const string Header = "Idempotency-Key";
+
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        if (!http.Request.Headers.ContainsKey(Header)) return await next(context);
+        var key = ReadKey(http.Request);
+        var caller = context.Arguments.OfType<Caller>().Single();
+        var body = context.Arguments.OfType<JsonBody>().SingleOrDefault()?.Value ?? [];
+        caller.Require(needed(body));
+        var fingerprint = FingerprintOf(http.Request, body);
+        var ct = http.RequestAborted;
+
+        var services = http.RequestServices;
+        var store = services.GetRequiredService<IdempotencyStore>();
+        return await services.GetRequiredService<UnitOfWork>().RunAsync(async token =>
+        {
+            if (await store.BeginAsync(caller.UserId, key, fingerprint, token) is { } first)
+            {
+                if (first.ResourceId is { } postId)
+                    await services.GetRequiredService<PostReader>().GetAsync(caller, postId, token);
+                return ApiAnswer.Replay(first.StatusCode, first.Location, first.Body, first.ResourceId);
+            }
+            var answer = (ApiAnswer)(await next(context))!;
+            await store.StoreAsync(caller.UserId, key, fingerprint, answer.Status, answer.Location, answer.Body,
+                answer.ResourceId, token);
+            return answer;
+        }, ct);
+    }
+
+    // 1–255 printable ASCII characters, bare or as a quoted string (draft-ietf-httpapi-idempotency-key-header).
+    private static string ReadKey(HttpRequest request)
+    {
+        var values = request.Headers[Header];
+        var key = values.Count == 1 ? values[0]! : "";
+        if (key.Length >= 2 && key[0] == '"' && key[^1] == '"') key = key[1..^1];
+        return key.Length is >= 1 and <= IdempotencyStore.MostKeyLength && key.All(c => c is >= ' ' and <= '~')
+            ? key
+            : throw ProblemException.Invalid(new Issue(Header, Rule.WrongFormat,
+                $"Must be one value of 1 to {IdempotencyStore.MostKeyLength} printable ASCII characters."));
+    }
+
+    private static byte[] FingerprintOf(HttpRequest request, JsonObject body) =>
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}\n{Canonical(body)?.ToJsonString(Json.Options)}"));
+
+    // The same request however its members are ordered.
+    private static JsonNode? Canonical(JsonNode? node) => node switch
+    {
+        JsonObject members => new JsonObject(members.OrderBy(m => m.Key, StringComparer.Ordinal)
+            .Select(m => KeyValuePair.Create(m.Key, Canonical(m.Value)))),
+        JsonArray items => new JsonArray([.. items.Select(Canonical)]),
+        _ => node?.DeepClone(),
+    };
+}
