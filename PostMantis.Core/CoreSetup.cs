@@ -29,8 +29,7 @@ public static class CoreSetup
         services.AddScoped<AuditLog>();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();
-        services.AddSingleton<WakeUp>();
-        services.AddSingleton<PostChanges>();
+        services.AddQueue();
         return services;
     }
 }

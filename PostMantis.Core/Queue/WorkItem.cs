@@ -17,8 +17,11 @@ public enum WorkKind
 /// <summary>Where a work item stands.</summary>
 public enum WorkState
 {
-    /// <summary>Left by promote, when it is due and its lane is free.</summary>
+    /// <summary>Left by promote, when it is due: ready if its lane is free and its user below their share, else queued.</summary>
     Waiting,
+
+    /// <summary>Due but blocked by its lane or its user's share; left by promote, when those are free.</summary>
+    Queued,
 
     /// <summary>Left by claim.</summary>
     Ready,
@@ -61,12 +64,17 @@ public sealed class WorkItem
             item.Property(w => w.Kind).HasConversion<SnakeCase<WorkKind>>();
             item.Property(w => w.State).HasConversion<SnakeCase<WorkState>>();
             item.HasIndex(w => new { w.Kind, w.Key }).IsUnique();
-            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }).HasFilter("state = 'ready'")
+            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }, "ix_work_items_ready").HasFilter("state = 'ready'")
                 .HasDatabaseName("ix_work_items_ready");
-            item.HasIndex(w => new { w.RunAt, w.Id }).HasFilter("state = 'waiting'")
+            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }, "ix_work_items_waiting").HasFilter("state = 'waiting'")
                 .HasDatabaseName("ix_work_items_waiting");
-            item.HasIndex(w => new { w.Lane, w.RunAt, w.Id }).HasFilter("state = 'waiting'")
-                .HasDatabaseName("ix_work_items_lane_waiting");
+            item.HasIndex(w => new { w.Lane, w.RunAt, w.Id }).HasFilter("state IN ('waiting', 'queued')")
+                .HasDatabaseName("ix_work_items_lane_due");
+            item.HasIndex(w => new { w.Kind, w.UserId, w.Lane }).HasFilter("state = 'queued'")
+                .HasDatabaseName("ix_work_items_queued");
+            item.HasIndex(w => new { w.UserId, w.Lane }).HasFilter("state IN ('ready', 'leased')")
+                .HasDatabaseName("ix_work_items_busy");
+            item.HasIndex(w => w.WorkerId).HasFilter("worker_id IS NOT NULL");
             item.HasIndex(w => w.Lane).IsUnique().HasFilter("lease_token IS NOT NULL")
                 .HasDatabaseName("ix_work_items_lane_leased");
             item.HasIndex(w => w.LeaseExpiresAt).HasFilter("lease_token IS NOT NULL")

@@ -775,10 +775,22 @@ namespace PostMantis.Core.Persistence.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_work_items_busy",
+                table: "work_items",
+                columns: new[] { "user_id", "lane" },
+                filter: "state IN ('ready', 'leased')");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_work_items_kind_key",
                 table: "work_items",
                 columns: new[] { "kind", "key" },
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_items_lane_due",
+                table: "work_items",
+                columns: new[] { "lane", "run_at", "id" },
+                filter: "state IN ('waiting', 'queued')");
 
             migrationBuilder.CreateIndex(
                 name: "ix_work_items_lane_leased",
@@ -788,16 +800,16 @@ namespace PostMantis.Core.Persistence.Migrations
                 filter: "lease_token IS NOT NULL");
 
             migrationBuilder.CreateIndex(
-                name: "ix_work_items_lane_waiting",
-                table: "work_items",
-                columns: new[] { "lane", "run_at", "id" },
-                filter: "state = 'waiting'");
-
-            migrationBuilder.CreateIndex(
                 name: "ix_work_items_leases",
                 table: "work_items",
                 column: "lease_expires_at",
                 filter: "lease_token IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_items_queued",
+                table: "work_items",
+                columns: new[] { "kind", "user_id", "lane" },
+                filter: "state = 'queued'");
 
             migrationBuilder.CreateIndex(
                 name: "ix_work_items_ready",
@@ -808,8 +820,14 @@ namespace PostMantis.Core.Persistence.Migrations
             migrationBuilder.CreateIndex(
                 name: "ix_work_items_waiting",
                 table: "work_items",
-                columns: new[] { "run_at", "id" },
+                columns: new[] { "kind", "run_at", "id" },
                 filter: "state = 'waiting'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_items_worker_id",
+                table: "work_items",
+                column: "worker_id",
+                filter: "worker_id IS NOT NULL");
         }
 
         /// <inheritdoc />

@@ -13,7 +13,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Persistence.Migrations
 {
     [DbContext(typeof(PostMantisDb))]
-    [Migration("20261123204209_Initial")]
+    [Migration("20261123205454_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -1355,20 +1355,32 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasDatabaseName("ix_work_items_leases")
                         .HasFilter("lease_token IS NOT NULL");
 
+                    b.HasIndex("WorkerId")
+                        .HasDatabaseName("ix_work_items_worker_id")
+                        .HasFilter("worker_id IS NOT NULL");
+
                     b.HasIndex("Kind", "Key")
                         .IsUnique()
                         .HasDatabaseName("ix_work_items_kind_key");
 
-                    b.HasIndex("RunAt", "Id")
-                        .HasDatabaseName("ix_work_items_waiting")
-                        .HasFilter("state = 'waiting'");
+                    b.HasIndex("UserId", "Lane")
+                        .HasDatabaseName("ix_work_items_busy")
+                        .HasFilter("state IN ('ready', 'leased')");
 
-                    b.HasIndex("Kind", "RunAt", "Id")
+                    b.HasIndex("Kind", "UserId", "Lane")
+                        .HasDatabaseName("ix_work_items_queued")
+                        .HasFilter("state = 'queued'");
+
+                    b.HasIndex("Lane", "RunAt", "Id")
+                        .HasDatabaseName("ix_work_items_lane_due")
+                        .HasFilter("state IN ('waiting', 'queued')");
+
+                    b.HasIndex(new[] { "Kind", "RunAt", "Id" }, "ix_work_items_ready")
                         .HasDatabaseName("ix_work_items_ready")
                         .HasFilter("state = 'ready'");
 
-                    b.HasIndex("Lane", "RunAt", "Id")
-                        .HasDatabaseName("ix_work_items_lane_waiting")
+                    b.HasIndex(new[] { "Kind", "RunAt", "Id" }, "ix_work_items_waiting")
+                        .HasDatabaseName("ix_work_items_waiting")
                         .HasFilter("state = 'waiting'");
 
                     b.ToTable("work_items", null, t =>
