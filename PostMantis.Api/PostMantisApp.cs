@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using PostMantis.Api.Http;
+using PostMantis.Api.Sandbox;
 using PostMantis.Core;
 using PostMantis.Core.Persistence;
 using PostMantis.ServiceDefaults;
@@ -30,6 +31,9 @@ internal static class PostMantisApp
         builder.AddPostMantisDatabase();
         builder.Services.AddPostMantisCore(builder.Configuration);
         builder.Services.AddPostMantisApi();
+        builder.Services.AddOptions<SandboxOptions>().BindConfiguration(SandboxOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddHostedService<SandboxHost>();
         builder.Services.AddPostMantisWeb();
 
         var app = builder.Build();

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using PostMantis.Api.Sandbox;
 using PostMantis.Core.Persistence;
 
 namespace PostMantis.Api;
@@ -9,6 +10,7 @@ internal static class Verbs
     private const string Usage = """
         PostMantis.Api            serve the API, the dashboard and the workers
         PostMantis.Api migrate    bring the database to this version and stop
+        PostMantis.Api sandbox    run the sandbox network alone, on Sandbox:Url
         """;
 
     public static async Task<int> RunAsync(string[] args)
@@ -28,6 +30,13 @@ internal static class Verbs
                 await using (var app = PostMantisApp.Build(Rest(args, verb)))
                 await using (var scope = app.Services.CreateAsyncScope())
                     await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+                return 0;
+            case "sandbox":
+                await using (var network = SandboxApp.Build(Rest(args, verb)))
+                {
+                    await network.StartSandboxAsync(CancellationToken.None);
+                    await network.WaitForShutdownAsync();
+                }
                 return 0;
             default:
                 await Console.Error.WriteLineAsync($"Unknown verb '{verb}'.\n{Usage}");

@@ -9,6 +9,7 @@ using PostMantis.Core.Idempotency;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Providers.Sandbox;
 using PostMantis.Core.Queue;
 
 namespace PostMantis.Core;
@@ -24,6 +25,7 @@ public static class CoreSetup
         services.AddOptions<InstanceOptions>().Bind(configuration).ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<UnitOfWork>();
         services.AddSingleton<ProviderCatalog>();
+        services.AddSandboxProvider();
         services.AddScoped<EventWriter>();
         services.AddDeliveries();
         services.AddScoped<AuditLog>();

@@ -46,7 +46,7 @@ public sealed class PostgresServer : IAsyncLifetime
         [
             "-D", data, "-p", _port.ToString(System.Globalization.CultureInfo.InvariantCulture), "-k", _folder,
             "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=400",
-            "-c", "shared_buffers=256MB", "-c", "log_min_messages=fatal",
+            "-c", "shared_buffers=256MB", "-c", "log_min_messages=panic",
         ]);
         _server = StartTied(server.File, server.Arguments);
         await WaitUntilReadyAsync();

@@ -1,0 +1,372 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Api.Sandbox;
+
+/// <summary>
+/// A social network of ours that behaves like a real one: consent with PKCE, short-lived tokens that rotate, several
+/// pages per account in every settlement mode, a public feed. It runs beside the product, never inside its pipeline.
+/// </summary>
+internal static class SandboxApp
+{
+    private const int MostBody = 64 * 1024;
+
+    /// <summary>The network as an application of its own.</summary>
+    public static WebApplication Build(string[] args, IConfiguration? settings = null, TimeProvider? time = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions
+        {
+            Args = args,
+            ApplicationName = typeof(SandboxApp).Assembly.GetName().Name,
+        });
+        if (settings is not null) builder.Configuration.AddConfiguration(settings);
+        builder.Services.AddOptions<SandboxOptions>().BindConfiguration(SandboxOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
+        // Made by the container, so that it is closed with it.
+        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(
+            builder.Configuration.GetConnectionString(PersistenceSetup.ConnectionName)
+            ?? throw new InvalidOperationException($"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}.")));
+        builder.Services.AddSingleton<SandboxStore>();
+        builder.Services.AddSingleton<SandboxControl>();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        var url = builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>()?.Url
+            ?? new SandboxOptions().Url;
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = MostBody);
+        builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
+
+        var app = builder.Build();
+        app.Use(SecureAsync);
+        MapPages(app);
+        MapConsent(app);
+        MapApi(app);
+        if (app.Services.GetRequiredService<IOptions<SandboxOptions>>().Value.Control) MapControl(app);
+        return app;
+    }
+
+    /// <summary>Creates the schema, then listens.</summary>
+    public static async Task StartSandboxAsync(this WebApplication app, CancellationToken ct)
+    {
+        await app.Services.GetRequiredService<SandboxStore>().CreateAsync(ct);
+        await app.StartAsync(ct);
+    }
+
+    private static Task SecureAsync(HttpContext context, RequestDelegate next)
+    {
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
+            + "frame-ancestors 'none'; form-action 'self'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        return next(context);
+    }
+
+    private static void MapPages(WebApplication app)
+    {
+        app.MapGet("/sandbox.css", () => Results.Text(SandboxPages.Css, "text/css"));
+        app.MapGet("/", async (SandboxStore store, CancellationToken ct) =>
+            Html(SandboxPages.Home(await store.DestinationsAsync(null, ct))));
+        app.MapGet("/feed/{destinationId}", async (string destinationId, SandboxStore store, CancellationToken ct) =>
+            (await store.DestinationsAsync(null, ct)).Find(d => d.Id == destinationId) is { } destination
+                ? Html(SandboxPages.Feed(destination, await store.FeedAsync(destination.Id, null, 100, ct)))
+                : Html(SandboxPages.Message("No such page", "Nobody publishes here."), 404));
+        app.MapGet("/posts/{id:guid}", async (Guid id, SandboxStore store, CancellationToken ct) =>
+            await store.FindAsync(id, ct) is { } post
+                ? Html(SandboxPages.Post(post))
+                : Html(SandboxPages.Message("No such post", "It was removed, or never was."), 404));
+    }
+
+    private static void MapConsent(WebApplication app)
+    {
+        app.MapGet("/oauth/authorize", async (HttpContext http, SandboxStore store, IOptions<SandboxOptions> options,
+            CancellationToken ct) =>
+        {
+            var asked = http.Request.Query.ToDictionary(p => p.Key, p => p.Value.ToString());
+            if (Wrong(asked, options.Value) is { } wrong) return Html(SandboxPages.Message("This cannot be allowed", wrong), 400);
+            AllowRedirect(http, asked["redirect_uri"]);
+            return Html(SandboxPages.Consent(await store.AccountsAsync(ct), asked));
+        });
+        app.MapPost("/oauth/authorize", async (HttpContext http, SandboxStore store, IOptions<SandboxOptions> options,
+            CancellationToken ct) =>
+        {
+            var form = (await http.Request.ReadFormAsync(ct)).ToDictionary(p => p.Key, p => p.Value.ToString());
+            if (Wrong(form, options.Value) is { } wrong) return Html(SandboxPages.Message("This cannot be allowed", wrong), 400);
+            var account = (await store.AccountsAsync(ct)).Find(a => a.Id == form.GetValueOrDefault("account"));
+            var back = form["redirect_uri"];
+            var state = Uri.EscapeDataString(form["state"]);
+            AllowRedirect(http, back);
+            if (form.GetValueOrDefault("decision") != "allow" || account is null)
+                return Results.Redirect($"{back}?error=access_denied&state={state}");
+            var code = await store.IssueCodeAsync(account.Id, back, form["code_challenge"], ct);
+            return Results.Redirect($"{back}?code={code}&state={state}");
+        });
+        app.MapPost("/oauth/token", TokenAsync);
+        app.MapPost("/oauth/revoke", async (HttpContext http, SandboxStore store, CancellationToken ct) =>
+        {
+            var form = await http.Request.ReadFormAsync(ct);
+            await store.RevokeAsync(form["token"].ToString(), ct);
+            return Results.Ok();
+        });
+    }
+
+    private static async Task<IResult> TokenAsync(HttpContext http, SandboxStore store, SandboxControl control,
+        IOptions<SandboxOptions> options, CancellationToken ct)
+    {
+        if (!http.Request.HasFormContentType) return OAuthError("invalid_request", 400);
+        var form = await http.Request.ReadFormAsync(ct);
+        var isClient = Same(form["client_id"].ToString(), options.Value.ClientId)
+            & Same(form["client_secret"].ToString(), options.Value.ClientSecret);
+        if (!isClient) return OAuthError("invalid_client", 401);
+        SandboxTokens? tokens;
+        switch (form["grant_type"].ToString())
+        {
+            case "authorization_code":
+                tokens = await store.TradeCodeAsync(form["code"].ToString(), form["redirect_uri"].ToString(),
+                    form["code_verifier"].ToString(), options.Value.AccessTokenLifetime, ct);
+                break;
+            case "refresh_token":
+                if (control.TakeRefusedRefresh()) return OAuthError("temporarily_unavailable", 503);
+                tokens = await store.RefreshAsync(form["refresh_token"].ToString(), options.Value.AccessTokenLifetime,
+                    options.Value.RefreshGrace, ct);
+                if (control.TakeLostRefresh())
+                {
+                    http.Abort();
+                    return Results.Empty;
+                }
+                break;
+            default:
+                return OAuthError("unsupported_grant_type", 400);
+        }
+        if (tokens is null) return OAuthError("invalid_grant", 400);
+        http.Response.Headers.CacheControl = "no-store";
+        return Results.Json(new
+        {
+            access_token = tokens.Access,
+            token_type = "bearer",
+            expires_in = (int)tokens.Lifetime.TotalSeconds,
+            refresh_token = tokens.Refresh,
+            refresh_token_expires_in = (int)tokens.RefreshLifetime.TotalSeconds,
+            scope = "publish",
+            account = tokens.Account,
+        });
+    }
+
+    private static void MapApi(WebApplication app)
+    {
+        var api = app.MapGroup("/v1");
+        api.MapGet("/destinations", (HttpContext http, SandboxStore store, CancellationToken ct) =>
+            WithBearerAsync(http, store, null, async bearer =>
+                Results.Json(new { destinations = await store.DestinationsAsync(bearer.AccountId, ct) }), ct));
+        api.MapPost("/destinations/{id}/posts", PublishAsync);
+        api.MapGet("/destinations/{id}/posts", (string id, HttpContext http, SandboxStore store, CancellationToken ct) =>
+            WithBearerAsync(http, store, id, async bearer =>
+            {
+                const int limit = 100;
+                if (bearer.Mode == "none") return Error("not_supported", "This page has no listing.", 403);
+                var since = DateTimeOffset.TryParse(http.Request.Query["since"], CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal, out var at) ? at : (DateTimeOffset?)null;
+                var posts = await store.FeedAsync(id, since, limit, ct);
+                return Results.Json(new { posts = posts.Select(p => Show(http, p)), complete = posts.Count < limit });
+            }, ct));
+        api.MapGet("/destinations/{id}/keys/{key}", (string id, string key, HttpContext http, SandboxStore store,
+            CancellationToken ct) => WithBearerAsync(http, store, id, async _ =>
+            await store.FindByKeyAsync(id, key, ct) is { } post
+                ? Results.Json(Show(http, post))
+                : Error("not_found", "No post was made with this key.", 404), ct));
+        api.MapPost("/destinations/{id}/containers", CreateContainerAsync);
+        api.MapGet("/destinations/{id}/containers/{containerId:guid}", (string id, Guid containerId, HttpContext http,
+            SandboxStore store, CancellationToken ct) => WithBearerAsync(http, store, id, async _ =>
+        {
+            if (await store.ContainerAsync(containerId, ct) is not { } container || container.DestinationId != id)
+                return Error("not_found", "There is no such container.", 404);
+            var post = container.PostId is { } postId ? await store.FindAsync(postId, ct) : null;
+            var status = container.PostId is not null ? "published" : container.IsReady ? "ready" : "processing";
+            return Results.Json(new { id = containerId, status, post = post is null ? null : Show(http, post) });
+        }, ct));
+        api.MapPost("/destinations/{id}/containers/{containerId:guid}/publish", PublishContainerAsync);
+    }
+
+    private static Task<IResult> PublishAsync(string id, HttpContext http, SandboxStore store, SandboxControl control,
+        IOptions<SandboxOptions> options, CancellationToken ct) => WithBearerAsync(http, store, id, async bearer =>
+    {
+        var request = await ReadAsync(http, ct);
+        if (request is null) return Error("bad_request", "Send JSON with a body.", 400);
+        var key = http.Request.Headers["Idempotency-Key"].ToString();
+        var isReply = request.ParentId is not null;
+        if (!isReply && bearer.Mode == "probe") return Error("use_container", "Create a container first.", 409);
+        if (key.Length == 0 && (isReply || bearer.Mode == "idempotent"))
+            return Error("key_required", "Send an Idempotency-Key.", 400);
+        if (Refuse(request.Body, options.Value) is { } refused) return refused;
+        var keyUsed = isReply || bearer.Mode == "idempotent" ? key : null;
+
+        var fault = await SandboxFaults.NextAsync(http.Request, request.On ?? "publish", store, ct);
+        await control.PassAsync("before", ct);
+        if (await ActBeforeAsync(fault, http, store, bearer, ct) is { } answer) return answer;
+        var (post, _) = await store.PublishAsync(id, request.Body, request.ParentId, keyUsed,
+            fault == SandboxFault.RemovedLater ? options.Value.RemovedAfter : null, ct);
+        await control.PassAsync("after", ct);
+        return ActAfter(fault, http) ?? Results.Json(Show(http, post), statusCode: 201);
+    }, ct);
+
+    private static Task<IResult> CreateContainerAsync(string id, HttpContext http, SandboxStore store,
+        IOptions<SandboxOptions> options, CancellationToken ct) => WithBearerAsync(http, store, id, async bearer =>
+    {
+        var request = await ReadAsync(http, ct);
+        if (request is null) return Error("bad_request", "Send JSON with a body.", 400);
+        if (bearer.Mode != "probe") return Error("not_supported", "This page has no containers.", 409);
+        if (Refuse(request.Body, options.Value) is { } refused) return refused;
+        var isSlow = http.Request.Headers[SandboxFaults.ListHeader].ToString()
+            .Contains("=slowProcessing", StringComparison.OrdinalIgnoreCase);
+        var containerId = await store.CreateContainerAsync(id, request.Body,
+            isSlow ? options.Value.ProcessingTime : TimeSpan.Zero, ct);
+        return Results.Json(new { id = containerId, status = isSlow ? "processing" : "ready" }, statusCode: 201);
+    }, ct);
+
+    private static Task<IResult> PublishContainerAsync(string id, Guid containerId, HttpContext http, SandboxStore store,
+        SandboxControl control, IOptions<SandboxOptions> options, CancellationToken ct) =>
+        WithBearerAsync(http, store, id, async bearer =>
+        {
+            if (await store.ContainerAsync(containerId, ct) is not { } container || container.DestinationId != id)
+                return Error("not_found", "There is no such container.", 404);
+            if (!container.IsReady) return Error("processing", "The container is not ready.", 409);
+            var fault = await SandboxFaults.NextAsync(http.Request, "publish", store, ct);
+            await control.PassAsync("before", ct);
+            if (await ActBeforeAsync(fault, http, store, bearer, ct) is { } answer) return answer;
+            var post = await store.PublishContainerAsync(container,
+                fault == SandboxFault.RemovedLater ? options.Value.RemovedAfter : null, ct);
+            await control.PassAsync("after", ct);
+            return ActAfter(fault, http) ?? Results.Json(Show(http, post), statusCode: 201);
+        }, ct);
+
+    private static void MapControl(WebApplication app)
+    {
+        var control = app.MapGroup("/control");
+        control.MapPost("/holds", (string when, int count, SandboxControl held) => Results.Json(new { id = held.Add(when, count).Id }));
+        control.MapGet("/holds/{id:guid}", async (Guid id, SandboxControl held, CancellationToken ct) =>
+        {
+            if (held.Find(id) is not { } hold) return Results.NotFound();
+            await hold.Full.WaitAsync(ct);
+            return Results.Json(new { waiting = hold.Waiting });
+        });
+        control.MapDelete("/holds/{id:guid}", (Guid id, SandboxControl held) => held.Release(id));
+        control.MapPost("/refreshes", (int? refuse, int? lose, SandboxControl held) =>
+        {
+            held.RefuseRefreshes(refuse ?? 0);
+            held.LoseRefreshes(lose ?? 0);
+        });
+        control.MapPost("/accounts/{id}/revoke", (string id, SandboxStore store, CancellationToken ct) =>
+            store.RevokeAccountAsync(id, ct));
+    }
+
+    private static async Task<IResult?> ActBeforeAsync(
+        SandboxFault fault, HttpContext http, SandboxStore store, SandboxBearer bearer, CancellationToken ct)
+    {
+        switch (fault)
+        {
+            case SandboxFault.Rejected:
+                return Error("content_rejected", "Our rules do not allow this text.", 422);
+            case SandboxFault.RateLimited:
+                http.Response.Headers.RetryAfter = "5";
+                return Error("rate_limited", "Too many posts at once.", 429);
+            case SandboxFault.AuthRevoked:
+                await store.RevokeAccountAsync(bearer.AccountId, ct);
+                return Error("revoked", "The grant was ended.", 401);
+            case SandboxFault.TimeoutBeforeAccept:
+                http.Abort();
+                return Results.Empty;
+            default:
+                return null;
+        }
+    }
+
+    private static IResult? ActAfter(SandboxFault fault, HttpContext http)
+    {
+        if (fault != SandboxFault.TimeoutAfterAccept) return null;
+        http.Abort();
+        return Results.Empty;
+    }
+
+    private static async Task<IResult> WithBearerAsync(HttpContext http, SandboxStore store, string? destinationId,
+        Func<SandboxBearer, Task<IResult>> work, CancellationToken ct)
+    {
+        const string prefix = "Bearer ";
+        var header = http.Request.Headers.Authorization.ToString();
+        var bearer = header.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)
+            ? await store.BearerAsync(header[prefix.Length..], destinationId, ct)
+            : null;
+        if (bearer is null) return Error("invalid_token", "This is no token of ours.", 401);
+        if (bearer.IsRevoked) return Error("revoked", "The grant was ended.", 401);
+        if (bearer.IsExpired) return Error("token_expired", "The access token has expired.", 401);
+        if (destinationId is not null && bearer.DestinationId is null)
+            return Error("not_found", "There is no such page of this account.", 404);
+        return await work(bearer);
+    }
+
+    private static async Task<PublishRequest?> ReadAsync(HttpContext http, CancellationToken ct)
+    {
+        try
+        {
+            var request = await http.Request.ReadFromJsonAsync<PublishRequest>(ct);
+            return request?.Body is null ? null : request;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static IResult? Refuse(string body, SandboxOptions options)
+    {
+        if (string.IsNullOrWhiteSpace(body)) return Error("content_rejected", "A post needs text.", 422);
+        var length = new StringInfo(body).LengthInTextElements;
+        return length > options.MaxText
+            ? Error("content_rejected", $"At most {options.MaxText} characters; this has {length}.", 422)
+            : null;
+    }
+
+    private static string? Wrong(Dictionary<string, string> asked, SandboxOptions options)
+    {
+        if (asked.GetValueOrDefault("client_id") != options.ClientId) return "The application is not known here.";
+        if (!Uri.TryCreate(asked.GetValueOrDefault("redirect_uri"), UriKind.Absolute, out var back)) return "No address to return to.";
+        var isOurs = options.RedirectUri is { } registered
+            ? back == registered
+            : back.IsLoopback && back.AbsolutePath.EndsWith("/connect/callback/sandbox", StringComparison.Ordinal);
+        if (!isOurs || back.Query.Length > 0) return "The address to return to is not registered.";
+        if (asked.GetValueOrDefault("response_type") != "code") return "Only response_type=code is supported.";
+        if (asked.GetValueOrDefault("code_challenge_method") != "S256" || asked.GetValueOrDefault("code_challenge")?.Length != 43)
+            return "PKCE with S256 is required.";
+        return string.IsNullOrEmpty(asked.GetValueOrDefault("state")) ? "state is required." : null;
+    }
+
+    // The form's answer leaves this origin; browsers hold redirects to form-action too.
+    private static void AllowRedirect(HttpContext http, string redirectUri) =>
+        http.Response.Headers.ContentSecurityPolicy = http.Response.Headers.ContentSecurityPolicy.ToString()
+            + " " + new Uri(redirectUri).GetLeftPart(UriPartial.Authority);
+
+    private static bool Same(string given, string expected) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(expected));
+
+    private static object Show(HttpContext http, SandboxPost post) => new
+    {
+        id = post.Id,
+        url = $"{http.Request.Scheme}://{http.Request.Host}/posts/{post.Id}",
+        body = post.Body,
+        parentId = post.ParentId,
+        createdAt = post.CreatedAt,
+    };
+
+    private static IResult Html(string page, int status = 200) =>
+        Results.Content(page, "text/html; charset=utf-8", Encoding.UTF8, status);
+
+    private static IResult Error(string code, string message, int status) =>
+        Results.Json(new { error = new { code, message } }, statusCode: status);
+
+    private static IResult OAuthError(string error, int status) => Results.Json(new { error }, statusCode: status);
+
+    private sealed record PublishRequest(string Body, Guid? ParentId, string? On);
+}

@@ -1,0 +1,172 @@
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers.Sandbox;
+
+/// <summary>Publishes a root by the page's settlement mode, then thread parts and the first comment by key.</summary>
+internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
+{
+    /// <summary>The fact of a destination that names its settlement mode.</summary>
+    public const string ModeFact = "mode";
+
+    /// <summary>The handle of a container.</summary>
+    public const string ContainerHandle = "containerId";
+
+    private static readonly TimeSpan ProcessingCheck = TimeSpan.FromSeconds(1);
+
+    public SettlementMode ModeOf(PublishTarget target, DeliveryContent content)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return target.Facts.GetValueOrDefault(ModeFact) switch
+        {
+            "idempotent" => SettlementMode.Idempotent,
+            "probe" => SettlementMode.Probe,
+            "readBack" => SettlementMode.ReadBack,
+            _ => SettlementMode.None,
+        };
+    }
+
+    public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        var parts = work.Parts.ToList();
+        var root = parts.Find(p => p.Kind == PartKind.Root);
+        if (root is not { Status: PartStatus.Published, ProviderPostId: not null })
+        {
+            var outcome = ModeOf(work.Target, work.Content) switch
+            {
+                SettlementMode.Idempotent => await PublishOnceAsync(work, KeyOf(work, 0), marked: false, ct),
+                SettlementMode.Probe => await PublishContainerAsync(work, ct),
+                _ => await PublishOnceAsync(work, key: null, marked: true, ct),
+            };
+            if (outcome is not PublishOutcome.Published published) return outcome;
+            root = new DeliveryPart(0, PartKind.Root, PartStatus.Published, published.ProviderPostId, published.Url);
+            Put(parts, root);
+        }
+        return await PublishRepliesAsync(work, root, parts, ct);
+    }
+
+    private async Task<PublishOutcome> PublishOnceAsync(PublishWork work, string? key, bool marked, CancellationToken ct)
+    {
+        if (marked && !(await work.MarkAsync(ct)).IsOpen)
+            return new PublishOutcome.Retry(SandboxErrors.Unavailable());
+        work.CallStarts();
+        var answer = await client.PostAsync($"/v1/destinations/{work.Target.ProviderProfileId}/posts",
+            work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body }, Headers(work, key), ct);
+        return Read(answer);
+    }
+
+    private async Task<PublishOutcome> PublishContainerAsync(PublishWork work, CancellationToken ct)
+    {
+        var containers = $"/v1/destinations/{work.Target.ProviderProfileId}/containers";
+        if (!work.Handles.TryGetValue(ContainerHandle, out var container))
+        {
+            var made = await client.PostAsync(containers, work.Tokens.AccessToken,
+                new JsonObject { ["body"] = work.Content.Body }, Headers(work, null), ct);
+            if (!made.IsSuccess)
+            {
+                // A container is not public: without its id nothing of it can be.
+                return made.Silence is not null || made.IsServerFault
+                    ? new PublishOutcome.Retry(SandboxErrors.Unavailable(made))
+                    : Read(made);
+            }
+            container = SandboxAnswer.Text(made.Body?["id"]);
+            if (container is null) return new PublishOutcome.Retry(SandboxErrors.Unavailable(made));
+            await work.SaveHandleAsync(ContainerHandle, container, ct);
+        }
+
+        var status = await client.GetAsync($"{containers}/{Uri.EscapeDataString(container)}", work.Tokens.AccessToken, ct);
+        if (status.Silence is not null || status.IsServerFault) return new PublishOutcome.Processing(ProcessingCheck);
+        if (!status.IsSuccess) return Read(status);
+        switch (SandboxAnswer.Text(status.Body?["status"]))
+        {
+            case "processing":
+                return new PublishOutcome.Processing(ProcessingCheck);
+            case "published" when ReadPost(status.Body?["post"]) is { } already:
+                return already;
+            default:
+                work.CallStarts();
+                return Read(await client.PostAsync($"{containers}/{Uri.EscapeDataString(container)}/publish",
+                    work.Tokens.AccessToken, [], Headers(work, null), ct));
+        }
+    }
+
+    private async Task<PublishOutcome> PublishRepliesAsync(
+        PublishWork work, DeliveryPart root, List<DeliveryPart> parts, CancellationToken ct)
+    {
+        var parent = root.ProviderPostId!;
+        foreach (var part in parts.Where(p => p.Kind != PartKind.Root).OrderBy(p => p.Index).ToList())
+        {
+            if (part is { Status: PartStatus.Published, ProviderPostId: not null })
+            {
+                if (part.Kind == PartKind.Thread) parent = part.ProviderPostId;
+                continue;
+            }
+            var isComment = part.Kind == PartKind.FirstComment;
+            var text = isComment ? work.Content.FirstComment?.Body : work.Content.Thread[part.Index - 1].Body;
+            var answer = await client.PostAsync($"/v1/destinations/{work.Target.ProviderProfileId}/posts",
+                work.Tokens.AccessToken, new JsonObject
+                {
+                    ["body"] = text,
+                    ["parentId"] = isComment ? root.ProviderPostId : parent,
+                    ["on"] = isComment ? "comment" : "thread",
+                }, Headers(work, KeyOf(work, part.Index)), ct);
+            if (Read(answer) is PublishOutcome.Published live)
+            {
+                Put(parts, part with { Status = PartStatus.Published, ProviderPostId = live.ProviderPostId, Url = live.Url, Error = null });
+                if (!isComment) parent = live.ProviderPostId;
+                continue;
+            }
+
+            // A reply carries a key, so that trying again cannot double it.
+            var error = answer.Silence is not null || answer.IsServerFault
+                ? SandboxErrors.Unavailable(answer)
+                : SandboxErrors.Of(answer);
+            Put(parts, part with { Status = PartStatus.Failed, Error = error });
+            if (!isComment) return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, error);
+        }
+        return new PublishOutcome.Published(root.ProviderPostId!, root.Url, parts);
+    }
+
+    private static PublishOutcome Read(SandboxAnswer answer)
+    {
+        if (answer.IsSuccess)
+            return ReadPost(answer.Body) ?? (PublishOutcome)new PublishOutcome.Unconfirmed("unreadable_answer", answer.Provider);
+        return answer switch
+        {
+            { Silence: SandboxSilence.NotSent } => new PublishOutcome.Retry(SandboxErrors.Unavailable(answer)),
+            { Silence: SandboxSilence.Lost } => new PublishOutcome.Unconfirmed("connection_lost"),
+            { IsServerFault: true } => new PublishOutcome.Unconfirmed("server_error", answer.Provider),
+            { Status: System.Net.HttpStatusCode.TooManyRequests } =>
+                new PublishOutcome.Deferred(SandboxErrors.Of(answer), answer.RetryAfter),
+            { Code: "token_expired" } => new PublishOutcome.Deferred(SandboxErrors.Of(answer), null),
+            _ => new PublishOutcome.Rejected(SandboxErrors.Of(answer)),
+        };
+    }
+
+    private static PublishOutcome.Published? ReadPost(JsonNode? post) =>
+        post is JsonObject found && SandboxAnswer.Text(found["id"]) is { Length: > 0 } id
+            ? new PublishOutcome.Published(id, SandboxAnswer.Text(found["url"]), [])
+            : null;
+
+    private static string KeyOf(PublishWork work, int part) => $"{work.DeliveryId}:{part}";
+
+    private static Dictionary<string, string> Headers(PublishWork work, string? key)
+    {
+        Dictionary<string, string> headers = [];
+        if (key is not null) headers["Idempotency-Key"] = key;
+        if (work.Content.Options["faults"] is JsonArray { Count: > 0 } faults)
+        {
+            headers["Sandbox-Fault-Key"] = work.DeliveryId.ToString();
+            headers["Sandbox-Faults"] = string.Join(", ", faults.OfType<JsonObject>()
+                .Select(f => $"{SandboxAnswer.Text(f["on"])}={SandboxAnswer.Text(f["fault"])}"));
+        }
+        return headers;
+    }
+
+    private static void Put(List<DeliveryPart> parts, DeliveryPart part)
+    {
+        var at = parts.FindIndex(p => p.Index == part.Index);
+        if (at < 0) parts.Add(part);
+        else parts[at] = part;
+    }
+}

@@ -1,0 +1,183 @@
+using System.Text.Json.Nodes;
+using System.Web;
+using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Core.Providers;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Providers;
+
+public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
+{
+    private static readonly Uri Callback = new("http://127.0.0.1:5080/connect/callback/sandbox");
+    private SandboxServer _sandbox = null!;
+    private PostMantisHost _host = null!;
+    private GrantTokens _tokens = null!;
+    private Dictionary<SettlementMode, Destination> _destinations = null!;
+
+    protected override IProvider Provider => _host.Services.GetRequiredService<ProviderCatalog>().Get("sandbox");
+
+    protected override GrantTokens Tokens => _tokens;
+
+    protected override IReadOnlyDictionary<SettlementMode, Destination> Destinations => _destinations;
+
+    public async ValueTask InitializeAsync()
+    {
+        _sandbox = await SandboxServer.StartAsync();
+        _host = await PostMantisHost.StartAsync(_sandbox.Settings, movedClock: false);
+        _tokens = (await ConnectAsync("lab")).Tokens;
+        var listed = await Provider.Consent.ListDestinationsAsync(_tokens, default);
+        var none = new DeliveryContent("", null, [], [], null, []);
+        _destinations = Assert.IsType<DestinationsOutcome.Listed>(listed).Destinations.ToDictionary(d =>
+            Provider.Publisher.ModeOf(new PublishTarget(default, d.Id, d.Facts), none));
+        Assert.Equal(4, _destinations.Count);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.DisposeAsync();
+        await _sandbox.DisposeAsync();
+    }
+
+    protected override JsonObject Fault(string fault) => new()
+    {
+        ["faults"] = new JsonArray(new JsonObject { ["on"] = "publish", ["fault"] = fault }),
+    };
+
+    protected override async Task<int> CountAsync(string body) => (await _sandbox.PostsAsync()).Count(p => p.Body == body);
+
+    [Fact]
+    public async Task A_code_is_good_once_and_a_second_use_ends_the_grant()
+    {
+        var (tokens, trip, code) = await ConnectAsync("studio");
+        Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(trip, code, default));
+        Assert.IsType<DestinationsOutcome.Failed>(await Provider.Consent.ListDestinationsAsync(tokens, default));
+    }
+
+    [Fact]
+    public async Task A_code_needs_the_verifier_and_the_address_it_was_made_for()
+    {
+        var trip = Trip();
+        var code = await CodeAsync(trip, "studio");
+        Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(
+            new ConsentTrip(trip.State, new string('x', 43), Callback), code, default));
+        Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(
+            new ConsentTrip(trip.State, trip.CodeVerifier, new Uri("http://127.0.0.1:1/connect/callback/sandbox")), code, default));
+        Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, code, default));
+    }
+
+    [Fact]
+    public async Task Denying_sends_the_browser_back_with_the_state()
+    {
+        var trip = Trip();
+        var back = await _sandbox.ConsentAsync(Provider.Consent.AuthorizeUrl(trip), decision: "deny");
+        var query = HttpUtility.ParseQueryString(back.Query);
+        Assert.Equal(("access_denied", trip.State, null), (query["error"], query["state"], query["code"]));
+    }
+
+    [Theory]
+    [InlineData("redirect_uri", "https://evil.example/connect/callback/sandbox")]
+    [InlineData("client_id", "someone-else")]
+    [InlineData("code_challenge_method", "plain")]
+    [InlineData("state", "")]
+    public async Task The_consent_page_refuses_what_is_not_registered(string name, string value)
+    {
+        var url = Provider.Consent.AuthorizeUrl(Trip());
+        var query = HttpUtility.ParseQueryString(url.Query);
+        query[name] = value;
+        using var page = await _sandbox.Client.GetAsync(new Uri(url, $"/oauth/authorize?{query}"));
+        Assert.Equal(400, (int)page.StatusCode);
+    }
+
+    [Fact]
+    public async Task Refreshing_rotates_and_an_old_token_is_refused()
+    {
+        var (tokens, _, _) = await ConnectAsync("studio");
+        var first = Assert.IsType<RefreshOutcome.Refreshed>(await Provider.Consent.RefreshAsync(tokens, default)).Tokens;
+        Assert.NotEqual(tokens.AccessToken, first.AccessToken);
+        Assert.NotEqual(tokens.RefreshToken, first.RefreshToken);
+        Assert.IsType<RefreshOutcome.Revoked>(await Provider.Consent.RefreshAsync(
+            new GrantTokens { AccessToken = "", RefreshToken = "sbx_rt_unknown" }, default));
+        await _sandbox.ControlAsync("/refreshes?lose=1");
+        Assert.IsType<RefreshOutcome.Transient>(await Provider.Consent.RefreshAsync(first, default));
+        Assert.IsType<RefreshOutcome.Refreshed>(await Provider.Consent.RefreshAsync(first, default));
+    }
+
+    [Fact]
+    public async Task Revoking_ends_the_tokens()
+    {
+        var (tokens, _, _) = await ConnectAsync("studio");
+        await Provider.Consent.RevokeAsync(tokens, default);
+        Assert.IsType<DestinationsOutcome.Failed>(await Provider.Consent.ListDestinationsAsync(tokens, default));
+        Assert.IsType<RefreshOutcome.Revoked>(await Provider.Consent.RefreshAsync(tokens, default));
+    }
+
+    [Fact]
+    public async Task A_thread_and_a_first_comment_become_replies_and_a_failed_part_is_resumed()
+    {
+        var options = new JsonObject
+        {
+            ["faults"] = new JsonArray(new JsonObject { ["on"] = "thread", ["fault"] = "rejected" }),
+        };
+        var thread = new[] { new PartContent("two", []), new PartContent("three", []) };
+        var work = TestPublishWork.For(Destinations[SettlementMode.ReadBack], Tokens, "one", Time, options,
+            thread: thread, firstComment: new PartContent("comment", []));
+        var half = Assert.IsType<PublishOutcome.Incomplete>(await Provider.Publisher.PublishAsync(work, default));
+        Assert.Equal([PartStatus.Published, PartStatus.Failed, PartStatus.Pending, PartStatus.Pending],
+            half.Parts.Select(p => p.Status));
+        var resumed = TestPublishWork.For(Destinations[SettlementMode.ReadBack], Tokens, "one", Time, options,
+            deliveryId: work.DeliveryId, thread: thread, firstComment: new PartContent("comment", []), parts: half.Parts);
+        var whole = Assert.IsType<PublishOutcome.Published>(await Provider.Publisher.PublishAsync(resumed, default));
+        Assert.All(whole.Parts, part => Assert.Equal(PartStatus.Published, part.Status));
+        Assert.Null(resumed.MarkedAt);
+        Assert.Equal(1, await CountAsync("one"));
+    }
+
+    [Fact]
+    public async Task The_network_counts_text_itself()
+    {
+        var work = TestPublishWork.For(Destinations[SettlementMode.None], Tokens, new string('x', 501), Time);
+        Assert.Equal(DeliveryErrorCode.ContentRejected,
+            Assert.IsType<PublishOutcome.Rejected>(await Provider.Publisher.PublishAsync(work, default)).Error.Code);
+    }
+
+    [Fact]
+    public async Task A_network_that_is_away_has_taken_nothing()
+    {
+        var (mode, destination) = Destinations.First();
+        var work = TestPublishWork.For(destination, Tokens, "away", Time);
+        var client = _sandbox.Address;
+        await _sandbox.DisposeAsync();
+        Assert.IsType<PublishOutcome.Retry>(await Provider.Publisher.PublishAsync(work, default));
+        _sandbox = await SandboxServer.StartAsync();
+        Assert.NotEqual(client, _sandbox.Address);
+        Assert.Equal(mode, Provider.Publisher.ModeOf(work.Target, work.Content));
+    }
+
+    [Fact]
+    public void Options_are_checked_strictly()
+    {
+        Assert.Empty(Provider.CheckOptions(Fault("rejected")));
+        Assert.Equal(["/faults/0/on", "/faults/0/fault", "/faults/0/x", "/other"],
+            Provider.CheckOptions(JsonNode.Parse("""{"faults": [{"on": "never", "x": 1}], "other": true}""")!.AsObject())
+                .Select(i => i.Pointer));
+    }
+
+    private async Task<(GrantTokens Tokens, ConsentTrip Trip, string Code)> ConnectAsync(string account)
+    {
+        var trip = Trip();
+        var code = await CodeAsync(trip, account);
+        var granted = Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, code, default));
+        Assert.Equal(account, granted.Account.Id);
+        return (granted.Tokens, trip, code);
+    }
+
+    private async Task<string> CodeAsync(ConsentTrip trip, string account)
+    {
+        var back = await _sandbox.ConsentAsync(Provider.Consent.AuthorizeUrl(trip), account);
+        var query = HttpUtility.ParseQueryString(back.Query);
+        Assert.Equal(trip.State, query["state"]);
+        return query["code"]!;
+    }
+
+    private static ConsentTrip Trip() => new("state-state-state", new string('v', 43), Callback);
+}
