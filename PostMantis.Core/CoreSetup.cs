@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
+using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
 using PostMantis.Core.Outbox;
@@ -11,6 +12,7 @@ using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Sandbox;
 using PostMantis.Core.Queue;
+using PostMantis.Core.Vault;
 
 namespace PostMantis.Core;
 
@@ -28,6 +30,9 @@ public static class CoreSetup
         services.AddSandboxProvider();
         services.AddScoped<EventWriter>();
         services.AddDeliveries();
+        services.AddVault();
+        services.AddSealedColumn(Connection.SealedCredential);
+        services.AddSealedColumn(ConnectionSession.SealedCredential);
         services.AddScoped<AuditLog>();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();

@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using PostMantis.Core.Access;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Connections;
 
@@ -21,6 +22,9 @@ public enum ConnectionStatus
 /// <summary>One consent grant at a provider. Its tokens are sealed; only the vault's users open them.</summary>
 public sealed class Connection
 {
+    /// <summary>Where <see cref="Credential"/> is sealed for.</summary>
+    public static readonly SealedColumn SealedCredential = new("connections", "credential");
+
     public Guid Id { get; init; }
     public Guid UserId { get; init; }
     public required string Provider { get; init; }

@@ -4,6 +4,7 @@ using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Connections;
 
@@ -32,6 +33,9 @@ public enum ConnectionSessionStatus
 /// <summary>The consent trip that yields profiles. Its credentials are gone when it ends, however it ends.</summary>
 public sealed class ConnectionSession
 {
+    /// <summary>Where <see cref="Credential"/> is sealed for.</summary>
+    public static readonly SealedColumn SealedCredential = new("connection_sessions", "credential");
+
     public Guid Id { get; init; }
 
     /// <summary>The owner of what the trip will yield.</summary>

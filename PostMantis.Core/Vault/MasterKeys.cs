@@ -1,0 +1,180 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using PostMantis.Core.Common;
+
+namespace PostMantis.Core.Vault;
+
+/// <summary>One master key in memory. It does not print itself.</summary>
+internal sealed class MasterKey(string id, byte[] value)
+{
+    public const int Length = 32;
+    public const int MostIdLength = 64;
+
+    public string Id => id;
+
+    public ReadOnlySpan<byte> Value => value;
+
+    public bool IsSameAs(MasterKey other) => CryptographicOperations.FixedTimeEquals(Value, other.Value);
+
+    public override string ToString() => $"master key {id}";
+}
+
+/// <summary>The master keys of this process: the first is current, the others only open.</summary>
+internal sealed partial class MasterKeys
+{
+    /// <summary>Shorter secrets are refused: a generated one of 32 bytes has 44 characters in base64.</summary>
+    public const int LeastSecretLength = 44;
+
+    private const string DevelopmentKeyId = "local";
+    private const string Extension = ".key";
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
+    private static readonly byte[] _derivation = "PostMantis vault master key, version 1"u8.ToArray();
+
+    private readonly Dictionary<string, MasterKey> _byId;
+
+    private MasterKeys(IReadOnlyList<MasterKey> keys)
+    {
+        Current = keys[0];
+        _byId = keys.ToDictionary(key => key.Id);
+    }
+
+    public MasterKeys(IOptions<VaultOptions> vault, IOptions<InstanceOptions> instance, IHostEnvironment environment)
+        : this(Read(vault.Value, instance.Value, environment))
+    {
+    }
+
+    /// <summary>The key that seals.</summary>
+    public MasterKey Current { get; }
+
+    public bool TryFind(string id, [NotNullWhen(true)] out MasterKey? key) => _byId.TryGetValue(id, out key);
+
+    /// <summary>Reads every configured key.</summary>
+    /// <exception cref="MasterKeyException">None, or one that cannot be used; says which, never its value.</exception>
+    public static IReadOnlyList<MasterKey> Read(
+        VaultOptions options, InstanceOptions instance, IHostEnvironment environment)
+    {
+        var isDevelopment = environment.IsDevelopment();
+        var folder = options.KeyDirectory
+            ?? (isDevelopment ? Path.Combine(instance.DataDirectory, "keys") : null);
+        List<MasterKey> keys = [];
+        foreach (var (key, index) in options.MasterKeys.Select((key, index) => (key, index)))
+            Add(keys, Parse(key.Id, key.Value, $"{VaultOptions.Section}:MasterKeys:{index}"));
+        if (folder is not null)
+        {
+            if (isDevelopment && keys.Count == 0 && FilesIn(folder).Length == 0) Generate(folder);
+            foreach (var file in FilesIn(folder))
+            {
+                if (isDevelopment) Narrow(file);
+                Add(keys, Parse(Path.GetFileNameWithoutExtension(file), File.ReadAllText(file).Trim(), file));
+            }
+        }
+        if (keys.Count > 0) return keys;
+        throw new MasterKeyException("The vault has no master key. Set Vault__MasterKeys__0__Id and "
+            + "Vault__MasterKeys__0__Value (openssl rand -base64 32), or Vault__KeyDirectory with a file <id>.key.");
+    }
+
+    private static void Add(List<MasterKey> keys, MasterKey key)
+    {
+        // ./run gives the key both ways.
+        var same = keys.Find(other => other.Id == key.Id);
+        if (same is null) keys.Add(key);
+        else if (!same.IsSameAs(key))
+            throw new MasterKeyException($"Two different master keys have the id '{key.Id}'.");
+    }
+
+    private static MasterKey Parse(string id, string text, string where)
+    {
+        if (id.Length > MasterKey.MostIdLength || !Id().IsMatch(id))
+            throw new MasterKeyException($"{where} needs an id of 1 to {MasterKey.MostIdLength} letters, digits, "
+                + "'-', '_' and '.'.");
+        var decoded = new byte[MasterKey.Length + 1];
+        if (Convert.TryFromBase64String(text, decoded, out var length) && length == MasterKey.Length)
+            return new MasterKey(id, decoded[..MasterKey.Length]);
+        if (text.Length < LeastSecretLength)
+            throw new MasterKeyException($"{where} is neither 32 bytes in base64 nor a secret of at least "
+                + $"{LeastSecretLength} characters.");
+        return new MasterKey(id, HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(text), MasterKey.Length,
+            salt: [], info: _derivation));
+    }
+
+    private static string[] FilesIn(string folder) => Directory.Exists(folder)
+        ? [.. Directory.EnumerateFiles(folder, "*" + Extension).OrderDescending(StringComparer.Ordinal)]
+        : [];
+
+    // Two processes that start at once must end up with one key, so making it is locked.
+    private static void Generate(string folder)
+    {
+        var folderMode = OwnerOnly | UnixFileMode.UserExecute;
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else
+        {
+            Directory.CreateDirectory(folder, folderMode);
+            File.SetUnixFileMode(folder, folderMode);
+        }
+        FileStream? turn = null;
+        if (!SpinWait.SpinUntil(() => TryLock(Path.Combine(folder, ".lock"), out turn), LockTimeout))
+            throw new MasterKeyException($"Another process holds {folder}.");
+        using (turn)
+        {
+            if (FilesIn(folder).Length > 0) return;
+            using var writer = new StreamWriter(Path.Combine(folder, DevelopmentKeyId + Extension), ForOwner(FileMode.CreateNew));
+            writer.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(MasterKey.Length)));
+        }
+    }
+
+    private static bool TryLock(string file, out FileStream? turn)
+    {
+        try
+        {
+            turn = new FileStream(file, ForOwner(FileMode.OpenOrCreate));
+            return true;
+        }
+        catch (IOException)
+        {
+            turn = null;
+            return false;
+        }
+    }
+
+    private static FileStreamOptions ForOwner(FileMode mode)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.Write, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+        return options;
+    }
+
+    private static void Narrow(string file)
+    {
+        if (OperatingSystem.IsWindows()) return;
+        if ((File.GetUnixFileMode(file) & ~OwnerOnly) != 0) File.SetUnixFileMode(file, OwnerOnly);
+    }
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z")]
+    private static partial Regex Id();
+}
+
+/// <summary>Master keys that cannot be used; the process does not start with them.</summary>
+internal sealed class MasterKeyException(string message) : Exception(message);
+
+/// <summary>Refuses to start without a usable master key.</summary>
+internal sealed class MasterKeysAtStart(IOptions<InstanceOptions> instance, IHostEnvironment environment)
+    : IValidateOptions<VaultOptions>
+{
+    public ValidateOptionsResult Validate(string? name, VaultOptions options)
+    {
+        try
+        {
+            MasterKeys.Read(options, instance.Value, environment);
+            return ValidateOptionsResult.Success;
+        }
+        catch (Exception e) when (e is MasterKeyException or IOException or UnauthorizedAccessException)
+        {
+            return ValidateOptionsResult.Fail(e.Message);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace PostMantis.Core.Vault;
+
+/// <summary>
+/// The master keys: those of <see cref="MasterKeys"/> in their order, then the files of <see cref="KeyDirectory"/>, the
+/// name that sorts last first. The first seals; the others only open what they sealed before.
+/// </summary>
+public sealed class VaultOptions
+{
+    public const string Section = "Vault";
+
+    public IList<MasterKeyOptions> MasterKeys { get; } = [];
+
+    /// <summary>
+    /// Folder of files named <c>&lt;id&gt;.key</c>, each with one key. In development it is <c>keys</c> in the data
+    /// directory, and a key is made there when there is none anywhere.
+    /// </summary>
+    public string? KeyDirectory { get; set; }
+
+    /// <summary>How many values one step of the re-seal pass rewrites.</summary>
+    [Range(1, 10_000)]
+    public int ResealBatch { get; set; } = 200;
+
+    /// <summary>How often the re-seal pass looks for values under an older key.</summary>
+    [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00")]
+    public TimeSpan ResealEvery { get; set; } = TimeSpan.FromHours(1);
+}
+
+/// <summary>One master key.</summary>
+public sealed class MasterKeyOptions
+{
+    /// <summary>Written into every envelope, so it never changes while anything sealed with it exists.</summary>
+    public string Id { get; set; } = "";
+
+    /// <summary>32 bytes in base64, or any other secret of at least 44 characters, from which a key is derived.</summary>
+    public string Value { get; set; } = "";
+}
