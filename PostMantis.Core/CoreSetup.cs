@@ -9,6 +9,7 @@ using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Sandbox;
 using PostMantis.Core.Queue;
@@ -29,6 +30,8 @@ public static class CoreSetup
         services.AddSingleton<ProviderCatalog>();
         services.AddSandboxProvider();
         services.AddScoped<EventWriter>();
+        services.AddConnections();
+        services.AddScoped<ProfileReader>();
         services.AddDeliveries();
         services.AddVault();
         services.AddSealedColumn(Connection.SealedCredential);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.ResponseCompression;
 using PostMantis.Api.V1.Health;
 using PostMantis.Api.V1.Keys;
 using PostMantis.Api.V1.Posts;
+using PostMantis.Api.V1.Profiles;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 
@@ -66,6 +67,7 @@ internal static class ApiSetup
         v1.MapHealth();
         var keyed = v1.MapGroup("").RequireAuthorization(Policy);
         keyed.MapKey();
+        keyed.MapProfiles();
         keyed.MapPosts();
         app.MapApiDescription();
     }

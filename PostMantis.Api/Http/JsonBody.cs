@@ -71,6 +71,14 @@ internal sealed class JsonBody
         }
     }
 
+    /// <summary>Refuses every member, for commands that take none.</summary>
+    public void RequireEmpty()
+    {
+        List<Issue> issues = [];
+        new ObjectReader(Value, "", issues).Finish();
+        if (issues.Count > 0) throw ProblemException.Invalid(issues);
+    }
+
     private static bool IsJson(HttpRequest request)
     {
         if (!Microsoft.Net.Http.Headers.MediaTypeHeaderValue.TryParse(request.ContentType, out var type)) return false;

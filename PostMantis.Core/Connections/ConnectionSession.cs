@@ -51,6 +51,8 @@ public sealed class ConnectionSession
 
     /// <summary>Sealed: the PKCE verifier while started, the tokens while authorized, null once ended.</summary>
     public byte[]? Credential { get; private set; }
+    /// <summary>A callback is trading its code: the state is used up.</summary>
+    public bool IsExchanging { get; private set; }
     public ProviderAccount? Account { get; private set; }
     public List<Destination> Destinations { get; private set; } = [];
     public DeliveryError? Error { get; private set; }

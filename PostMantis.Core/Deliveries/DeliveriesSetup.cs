@@ -11,6 +11,7 @@ public static class DeliveriesSetup
         services.AddScoped<PostAcceptor>();
         services.AddScoped<PostEditor>();
         services.AddScoped<PostEvents>();
+        services.AddScoped<ProfileDisconnector>();
         services.AddSingleton<DeliveryTelemetry>();
         return services;
     }

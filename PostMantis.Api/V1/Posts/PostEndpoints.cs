@@ -140,7 +140,7 @@ internal static class PostEndpoints
         string id, JsonBody body, HttpContext http, Caller caller, PostEditor editor, CancellationToken ct)
     {
         NoQuery(http);
-        NoMembers(body);
+        body.RequireEmpty();
         return ApiAnswer.Accepted(await editor.CancelAsync(
             caller, ApiSetup.IdOf(id, "post"), Preconditions.IfMatch(http.Request), ct));
     }
@@ -158,7 +158,7 @@ internal static class PostEndpoints
         HttpContext http, Caller caller, PostEditor editor, CancellationToken ct)
     {
         NoQuery(http);
-        NoMembers(body);
+        body.RequireEmpty();
         return ApiAnswer.Accepted(await editor.CancelDeliveryAsync(caller, ApiSetup.IdOf(id, "post"),
             ApiSetup.IdOf(deliveryId, "delivery"), Preconditions.IfMatch(http.Request), ct));
     }
@@ -186,13 +186,6 @@ internal static class PostEndpoints
     }
 
     private static void NoQuery(HttpContext http) => new QueryReader(http.Request.Query).Finish();
-
-    private static void NoMembers(JsonBody body)
-    {
-        List<Issue> issues = [];
-        new ObjectReader(body.Value, "", issues).Finish();
-        if (issues.Count > 0) throw ProblemException.Invalid(issues);
-    }
 
     private enum View
     {

@@ -560,6 +560,10 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
 
+                    b.Property<bool>("IsExchanging")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_exchanging");
+
                     b.Property<Guid>("OpenedBy")
                         .HasColumnType("uuid")
                         .HasColumnName("opened_by");

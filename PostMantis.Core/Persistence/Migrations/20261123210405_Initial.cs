@@ -242,6 +242,7 @@ namespace PostMantis.Core.Persistence.Migrations
                     status = table.Column<string>(type: "text", nullable: false),
                     state_hash = table.Column<byte[]>(type: "bytea", nullable: false),
                     credential = table.Column<byte[]>(type: "bytea", nullable: true),
+                    is_exchanging = table.Column<bool>(type: "boolean", nullable: false),
                     account = table.Column<string>(type: "jsonb", nullable: true),
                     destinations = table.Column<string>(type: "jsonb", nullable: false),
                     error = table.Column<string>(type: "jsonb", nullable: true),

@@ -13,7 +13,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Persistence.Migrations
 {
     [DbContext(typeof(PostMantisDb))]
-    [Migration("20261123205454_Initial")]
+    [Migration("20261123210405_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -562,6 +562,10 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.Property<DateTimeOffset>("ExpiresAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("expires_at");
+
+                    b.Property<bool>("IsExchanging")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_exchanging");
 
                     b.Property<Guid>("OpenedBy")
                         .HasColumnType("uuid")
