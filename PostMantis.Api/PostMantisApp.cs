@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using PostMantis.Api.Http;
 using PostMantis.Api.Sandbox;
+using PostMantis.Api.Workers;
 using PostMantis.Core;
 using PostMantis.Core.Persistence;
 using PostMantis.ServiceDefaults;
@@ -31,12 +32,17 @@ internal static class PostMantisApp
         builder.AddPostMantisDatabase();
         builder.Services.AddPostMantisCore(builder.Configuration);
         builder.Services.AddPostMantisApi();
+        builder.Services.AddAccessWorkers(builder.Configuration);
         builder.Services.AddOptions<SandboxOptions>().BindConfiguration(SandboxOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHostedService<SandboxHost>();
         builder.Services.AddPostMantisWeb();
 
+        // A form without its antiforgery token is a bad request in development too, not a fault of ours.
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
+
         var app = builder.Build();
+        app.UseProxies();
         app.UsePostMantisApi();
         app.UsePostMantisWeb();
         app.UseRouting();

@@ -1,4 +1,6 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
 using PostMantis.Api.Sandbox;
 using PostMantis.Core.Persistence;
 
@@ -11,9 +13,29 @@ internal static class Verbs
         PostMantis.Api            serve the API, the dashboard and the workers
         PostMantis.Api migrate    bring the database to this version and stop
         PostMantis.Api sandbox    run the sandbox network alone, on Sandbox:Url
+        PostMantis.Api admin …    list users, reset a password ('admin' alone says more)
         """;
 
+    /// <summary>Runs the verb; what is wrong with the configuration or the database is said in words, without a stack.</summary>
     public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            return await RunVerbAsync(args);
+        }
+        catch (OptionsValidationException refusal)
+        {
+            foreach (var failure in refusal.Failures) await Console.Error.WriteLineAsync($"PostMantis does not start: {failure}");
+            return 1;
+        }
+        catch (NpgsqlException error) when (error is not PostgresException)
+        {
+            await Console.Error.WriteLineAsync($"The database does not answer: {error.Message}");
+            return 1;
+        }
+    }
+
+    private static async Task<int> RunVerbAsync(string[] args)
     {
         var verb = args.FirstOrDefault(arg => !arg.StartsWith('-'));
         switch (verb)
@@ -22,6 +44,7 @@ internal static class Verbs
             case "serve":
                 await using (var app = PostMantisApp.Build(Rest(args, verb)))
                 {
+                    app.Services.GetRequiredService<IStartupValidator>().Validate();
                     await app.MigrateIfAskedAsync();
                     await app.RunAsync();
                 }
@@ -38,6 +61,9 @@ internal static class Verbs
                     await network.WaitForShutdownAsync();
                 }
                 return 0;
+            case "admin":
+                return await AdminVerb.RunAsync([.. args.SkipWhile(arg => arg != verb).Skip(1)],
+                    Console.In, Console.Out, Console.Error);
             default:
                 await Console.Error.WriteLineAsync($"Unknown verb '{verb}'.\n{Usage}");
                 return 2;

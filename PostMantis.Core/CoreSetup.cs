@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
@@ -26,6 +27,7 @@ public static class CoreSetup
         ArgumentNullException.ThrowIfNull(configuration);
         services.TryAddSingleton(TimeProvider.System);
         services.AddOptions<InstanceOptions>().Bind(configuration).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<IValidateOptions<InstanceOptions>, PublicUrlAtStart>();
         services.AddScoped<UnitOfWork>();
         services.AddSingleton<ProviderCatalog>();
         services.AddSandboxProvider();
@@ -37,6 +39,7 @@ public static class CoreSetup
         services.AddSealedColumn(Connection.SealedCredential);
         services.AddSealedColumn(ConnectionSession.SealedCredential);
         services.AddScoped<AuditLog>();
+        services.AddScoped<AuditReader>();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();
         services.AddQueue();

@@ -16,6 +16,7 @@ public static class WebSetup
         services.AddRazorComponents();
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
+        services.AddPersonSessions();
         services.AddAntiforgery(options =>
         {
             options.Cookie.Name = "pm-antiforgery";

@@ -30,6 +30,9 @@ public sealed record Caller(
     KeyRules Rules,
     string? Address)
 {
+    /// <summary>The program the request came from, as it called itself; for the audit log.</summary>
+    public string? UserAgent { get; init; }
+
     /// <summary>A signed-in person: everything of their own.</summary>
     public static Caller Person(Guid userId, string? address) => new(userId, ActorType.User, userId,
         Permission.Publish, new HashSet<Grant>(Enum.GetValues<Grant>()), [], [], [], null, KeyRules.None, address);

@@ -17,6 +17,9 @@ public sealed class AuditEntry
     /// <summary>IP address of the request, or null for the system.</summary>
     public string? Address { get; init; }
 
+    /// <summary>The program the request came from, as it called itself.</summary>
+    public string? UserAgent { get; init; }
+
     /// <summary>A dotted verb, such as <c>apiKey.created</c> or <c>delivery.published</c>.</summary>
     public required string Action { get; init; }
 
@@ -33,12 +36,15 @@ public sealed class AuditEntry
 
     public DateTimeOffset CreatedAt { get; init; }
 
+    internal const int MostUserAgentLength = 300;
+
     internal sealed class Configuration : IEntityTypeConfiguration<AuditEntry>
     {
         public void Configure(EntityTypeBuilder<AuditEntry> entry)
         {
             entry.ToTable("audit_entries");
             entry.Property(e => e.ActorType).HasConversion<SnakeCase<ActorType>>();
+            entry.Property(e => e.UserAgent).HasMaxLength(MostUserAgentLength);
             entry.Property(e => e.Detail).AsJson();
             entry.HasIndex(e => new { e.UserId, e.Id });
             entry.HasIndex(e => new { e.PostId, e.Id }).HasFilter("post_id IS NOT NULL");

@@ -16,16 +16,24 @@ public sealed class AuditLog(PostMantisDb db, TimeProvider time)
         JsonObject? detail = null)
     {
         ArgumentNullException.ThrowIfNull(caller);
-        Add(caller.UserId, caller.ActorType, caller.ActorId, caller.Address, action, subjectType, subjectId, postId,
-            detail);
+        Add(caller.UserId, caller.ActorType, caller.ActorId, new Origin(caller.Address, caller.UserAgent), action,
+            subjectType, subjectId, postId, detail);
     }
+
+    /// <summary>
+    /// What someone did who is not signed in, such as a failed sign-in: it is told to the user it is about, with where it
+    /// came from.
+    /// </summary>
+    public void AddStranger(Guid userId, Origin origin, string action, string subjectType, Guid subjectId,
+        JsonObject? detail = null) =>
+        Add(userId, ActorType.System, null, origin, action, subjectType, subjectId, null, detail);
 
     /// <summary>A change PostMantis made by itself, for the user it belongs to.</summary>
     public void AddSystem(Guid userId, string action, string subjectType, Guid subjectId, Guid? postId = null,
         JsonObject? detail = null) =>
-        Add(userId, ActorType.System, null, null, action, subjectType, subjectId, postId, detail);
+        Add(userId, ActorType.System, null, Origin.Nowhere, action, subjectType, subjectId, postId, detail);
 
-    private void Add(Guid userId, ActorType actorType, Guid? actorId, string? address, string action,
+    private void Add(Guid userId, ActorType actorType, Guid? actorId, Origin origin, string action,
         string subjectType, Guid subjectId, Guid? postId, JsonObject? detail)
     {
         var now = time.GetUtcNow();
@@ -35,7 +43,8 @@ public sealed class AuditLog(PostMantisDb db, TimeProvider time)
             UserId = userId,
             ActorType = actorType,
             ActorId = actorId,
-            Address = address,
+            Address = origin.Address,
+            UserAgent = origin.UserAgent,
             Action = action,
             SubjectType = subjectType,
             SubjectId = subjectId,

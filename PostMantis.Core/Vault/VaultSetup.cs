@@ -1,5 +1,9 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using PostMantis.Core.Persistence;
 
 namespace PostMantis.Core.Vault;
 
@@ -15,6 +19,19 @@ public static class VaultSetup
         services.AddSingleton<VaultTelemetry>();
         services.AddSingleton(provider => new SecretVault(
             provider.GetRequiredService<MasterKeys>(), provider.GetRequiredService<VaultTelemetry>()));
+        services.AddScoped(provider => new Resealer(provider.GetRequiredService<PostMantisDb>(),
+            provider.GetRequiredService<SecretVault>(), provider.GetRequiredService<SealedKeyRepository>(),
+            provider.GetServices<SealedColumn>(), provider.GetRequiredService<VaultTelemetry>(),
+            provider.GetRequiredService<IOptions<VaultOptions>>(), provider.GetRequiredService<ILogger<Resealer>>()));
+
+        services.AddSingleton<SealedKeyRepository>();
+        services.AddDataProtection().SetApplicationName("PostMantis");
+        services.AddOptions<KeyManagementOptions>().Configure<SealedKeyRepository>((options, repository) =>
+            options.XmlRepository = repository);
+
+        // It warns that no encryptor is configured for parts of the keys: ours are sealed whole.
+        services.AddLogging(logging =>
+            logging.AddFilter("Microsoft.AspNetCore.DataProtection.KeyManagement.XmlKeyManager", LogLevel.Error));
         return services;
     }
 

@@ -426,6 +426,11 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("subject_type");
 
+                    b.Property<string>("UserAgent")
+                        .HasMaxLength(300)
+                        .HasColumnType("character varying(300)")
+                        .HasColumnName("user_agent");
+
                     b.Property<Guid>("UserId")
                         .HasColumnType("uuid")
                         .HasColumnName("user_id");

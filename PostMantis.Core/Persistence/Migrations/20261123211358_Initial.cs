@@ -22,6 +22,7 @@ namespace PostMantis.Core.Persistence.Migrations
                     actor_type = table.Column<string>(type: "text", nullable: false),
                     actor_id = table.Column<Guid>(type: "uuid", nullable: true),
                     address = table.Column<string>(type: "text", nullable: true),
+                    user_agent = table.Column<string>(type: "character varying(300)", maxLength: 300, nullable: true),
                     action = table.Column<string>(type: "text", nullable: false),
                     subject_type = table.Column<string>(type: "text", nullable: false),
                     subject_id = table.Column<Guid>(type: "uuid", nullable: false),

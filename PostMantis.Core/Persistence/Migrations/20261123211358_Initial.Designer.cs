@@ -13,7 +13,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Persistence.Migrations
 {
     [DbContext(typeof(PostMantisDb))]
-    [Migration("20261123210405_Initial")]
+    [Migration("20261123211358_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -428,6 +428,11 @@ namespace PostMantis.Core.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("subject_type");
+
+                    b.Property<string>("UserAgent")
+                        .HasMaxLength(300)
+                        .HasColumnType("character varying(300)")
+                        .HasColumnName("user_agent");
 
                     b.Property<Guid>("UserId")
                         .HasColumnType("uuid")

@@ -1,0 +1,42 @@
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Core.Audit;
+
+/// <summary>Which entries are wanted.</summary>
+/// <param name="PostId">Only what happened to this post.</param>
+public sealed record AuditQuery(Guid? PostId = null);
+
+/// <summary>Reads the audit log of one user, newest first.</summary>
+public sealed class AuditReader(PostMantisDb db)
+{
+    private const string Sort = "-createdAt";
+
+    /// <summary>One slice of the caller's entries.</summary>
+    public async Task<Page<AuditEntry>> ListAsync(
+        Caller caller, AuditQuery query, PageRequest slice, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(slice);
+        var userId = caller.UserId;
+        var entries = db.AuditEntries.AsNoTracking().Where(e => e.UserId == userId);
+        if (query.PostId is { } postId) entries = entries.Where(e => e.PostId == postId);
+
+        int? total = null;
+        if (slice.IsNumbered) total = await entries.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
+
+        // Ids rise with time, and the index is by id.
+        if (Cursor.Parse(slice.Cursor, Sort) is { } after) entries = entries.Where(e => e.Id < after.Id);
+        var found = await entries.OrderByDescending(e => e.Id).Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
+        var hasMore = found.Count > slice.Size;
+        var page = found.Take(slice.Size).ToList();
+        return new Page<AuditEntry>(page,
+            hasMore && !slice.IsNumbered ? new Cursor(Sort, page[^1].CreatedAt, page[^1].Id).ToString() : null,
+            hasMore,
+            total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
+            total is null ? null : total > PageRequest.MostCounted);
+    }
+}
