@@ -32,10 +32,13 @@ internal static class PostMantisApp
         builder.AddPostMantisDatabase();
         builder.Services.AddPostMantisCore(builder.Configuration);
         builder.Services.AddPostMantisApi();
-        builder.Services.AddAccessWorkers(builder.Configuration);
         builder.Services.AddOptions<SandboxOptions>().BindConfiguration(SandboxOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();
+
+        // Before the workers, so that it outlives them: what they still send when the process stops arrives.
         builder.Services.AddHostedService<SandboxHost>();
+        builder.Services.AddAccessWorkers(builder.Configuration);
+        builder.Services.AddPostMantisWorkers(builder.Configuration);
         builder.Services.AddPostMantisWeb();
 
         // A form without its antiforgery token is a bad request in development too, not a fault of ours.

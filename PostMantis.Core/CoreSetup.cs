@@ -32,6 +32,7 @@ public static class CoreSetup
         services.AddSingleton<ProviderCatalog>();
         services.AddSandboxProvider();
         services.AddScoped<EventWriter>();
+        services.AddScoped<Sequencer>();
         services.AddConnections();
         services.AddScoped<ProfileReader>();
         services.AddDeliveries();

@@ -1,4 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Deliveries;
 
@@ -7,12 +11,25 @@ public static class DeliveriesSetup
 {
     public static IServiceCollection AddDeliveries(this IServiceCollection services)
     {
+        services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<PostReader>();
         services.AddScoped<PostAcceptor>();
         services.AddScoped<PostEditor>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ProfileDisconnector>();
         services.AddSingleton<DeliveryTelemetry>();
+        services.AddScoped<DeliveryClaims>();
+        services.AddScoped<DeliverySettler>();
+        services.AddSingleton<CallMarker>();
+        services.AddSingleton<SettleQueue>();
+        services.AddSingleton(provider => new DeliveryRunner(provider.GetRequiredService<IServiceScopeFactory>(),
+            provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<CallMarker>(),
+            provider.GetRequiredService<SettleQueue>(), provider.GetRequiredService<WakeUp>(),
+            provider.GetRequiredService<DeliveryTelemetry>(), provider.GetRequiredService<IOptions<DeliveryOptions>>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DeliveryRunner>>()));
+        services.AddSingleton<DeliveryReconciler>();
+        services.AddSingleton<Recovery>();
         return services;
     }
 }

@@ -109,6 +109,8 @@ public sealed class Delivery
             delivery.HasIndex(d => new { d.UserId, d.Status, d.UpdatedAt });
             delivery.HasIndex(d => new { d.ProfileId, d.ScheduledAt })
                 .HasFilter("status IN ('pending', 'unknown')").HasDatabaseName("ix_deliveries_open");
+            delivery.HasIndex(d => d.Id).HasFilter("status IN ('pending', 'unknown')")
+                .HasDatabaseName("ix_deliveries_open_walk");
             delivery.HasOne<Post>().WithMany().HasForeignKey(d => d.PostId).OnDelete(DeleteBehavior.Cascade);
             delivery.HasOne<Profile>().WithMany().HasForeignKey(d => d.ProfileId).OnDelete(DeleteBehavior.Restrict);
         }

@@ -222,7 +222,10 @@ public sealed class PostAcceptor
     {
         var runAt = delivery.ScheduledAt is { } moment && moment > now ? moment : now;
         var quietEnd = QuietHours.EndAfter(rules, runAt);
-        delivery.Phase = quietEnd is null ? DeliveryPhase.Waiting : DeliveryPhase.Deferred;
+
+        // An incomplete delivery that is resumed has no phase: its root is live.
+        if (delivery.Status == DeliveryStatus.Pending)
+            delivery.Phase = quietEnd is null ? DeliveryPhase.Waiting : DeliveryPhase.Deferred;
         delivery.DeferReason = quietEnd is null ? null : QuietHours.Reason;
         delivery.NextAttemptAt = quietEnd;
         return quietEnd ?? runAt;

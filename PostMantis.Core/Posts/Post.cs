@@ -150,6 +150,8 @@ public sealed class Post
             post.HasIndex(p => new { p.UserId, p.UpdatedAt, p.Id });
             post.HasIndex(p => new { p.UserId, p.ExternalId }).HasFilter("external_id IS NOT NULL");
             post.HasIndex(p => new { p.AcceptedById, p.AcceptedAt }).HasFilter("accepted_by_id IS NOT NULL");
+            post.HasIndex(p => p.Id).HasFilter("status IN ('pending', 'scheduled', 'publishing')")
+                .HasDatabaseName("ix_posts_open_walk");
             post.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
         }
     }

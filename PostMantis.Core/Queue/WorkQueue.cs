@@ -105,6 +105,19 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
             """).ToListAsync(ct);
     }
 
+    /// <summary>Locks, in id order, the items that are still ours; the answer names them.</summary>
+    public async Task<IReadOnlySet<Guid>> LockAsync(IReadOnlyCollection<WorkLease> leases, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(leases);
+        var (ids, tokens) = (leases.Select(l => l.Id).ToArray(), leases.Select(l => l.LeaseToken).ToArray());
+        var locked = await _db.Database.SqlQuery<Guid>($"""
+            SELECT w.id AS "Value" FROM work_items w
+            JOIN unnest({ids}, {tokens}) AS s(id, token) ON w.id = s.id AND w.lease_token = s.token
+            ORDER BY w.id FOR UPDATE OF w
+            """).ToListAsync(ct);
+        return locked.ToHashSet();
+    }
+
     /// <summary>
     /// Deletes what is still ours: the answer drives every other write of the settlement. What is missing from it was
     /// taken from us, and its state belongs to somebody else.

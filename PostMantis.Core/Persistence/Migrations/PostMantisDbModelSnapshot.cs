@@ -833,6 +833,10 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_deliveries");
 
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_deliveries_open_walk")
+                        .HasFilter("status IN ('pending', 'unknown')");
+
                     b.HasIndex("PostId", "Position")
                         .HasDatabaseName("ix_deliveries_post_id_position");
 
@@ -1102,6 +1106,10 @@ namespace PostMantis.Core.Persistence.Migrations
 
                     b.HasKey("Id")
                         .HasName("pk_posts");
+
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_posts_open_walk")
+                        .HasFilter("status IN ('pending', 'scheduled', 'publishing')");
 
                     b.HasIndex("AcceptedById", "AcceptedAt")
                         .HasDatabaseName("ix_posts_accepted_by_id_accepted_at")

@@ -649,6 +649,12 @@ namespace PostMantis.Core.Persistence.Migrations
                 filter: "status IN ('pending', 'unknown')");
 
             migrationBuilder.CreateIndex(
+                name: "ix_deliveries_open_walk",
+                table: "deliveries",
+                column: "id",
+                filter: "status IN ('pending', 'unknown')");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_deliveries_post_id_position",
                 table: "deliveries",
                 columns: new[] { "post_id", "position" });
@@ -705,6 +711,12 @@ namespace PostMantis.Core.Persistence.Migrations
                 table: "posts",
                 columns: new[] { "accepted_by_id", "accepted_at" },
                 filter: "accepted_by_id IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_posts_open_walk",
+                table: "posts",
+                column: "id",
+                filter: "status IN ('pending', 'scheduled', 'publishing')");
 
             migrationBuilder.CreateIndex(
                 name: "ix_posts_user_id_created_at_id",

@@ -1,0 +1,17 @@
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Api.Workers;
+
+/// <summary>Numbers committed events.</summary>
+internal sealed class SequenceWorker(IServiceScopeFactory scopes, Heartbeat heartbeat, WakeUp wakeUp, TimeProvider time,
+    ILogger<SequenceWorker> logger) : LoopWorker(EventWriter.Loop, wakeUp, time, logger)
+{
+    protected override async Task<bool> RunOnceAsync(CancellationToken ct)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<Sequencer>().RunOnceAsync(ct) > 0;
+    }
+
+    protected override Task<TimeSpan> NextAsync(CancellationToken ct) => Task.FromResult(heartbeat.Poll);
+}

@@ -1,0 +1,18 @@
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>A delivery in the hands of a worker, as it was when the claim committed.</summary>
+/// <param name="Attempt">The attempt this claim opened, or resumes.</param>
+/// <param name="IsResumed">The attempt was open already: a poll, or a worker before us that stopped.</param>
+/// <param name="Provider">Null when this build has no adapter for the network.</param>
+/// <param name="SameContentUnknown">Another delivery of the same content to the profile is being reconciled.</param>
+internal sealed record ClaimedDelivery(WorkLease Lease, Delivery Delivery, Profile Profile, Attempt Attempt,
+    bool IsResumed, IProvider? Provider, bool SameContentUnknown, DateTimeOffset ClaimedAt)
+{
+    public PublishTarget Target => new(Profile.Id, Profile.ProviderProfileId, Profile.Facts);
+
+    public override string ToString() => $"{nameof(ClaimedDelivery)} {Delivery.Id}";
+}

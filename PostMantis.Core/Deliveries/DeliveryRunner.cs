@@ -1,0 +1,243 @@
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using PostMantis.Core.Connections;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>
+/// Publishes: claims due deliveries, hands each to its network's adapter outside any transaction, and settles what came
+/// of it. One per process; what runs is bounded by its slots.
+/// </summary>
+public sealed partial class DeliveryRunner : IDisposable
+{
+    private readonly IServiceScopeFactory _scopes;
+    private readonly NpgsqlDataSource _source;
+    private readonly CallMarker _marker;
+    private readonly SettleQueue _settlements;
+    private readonly WakeUp _wakeUp;
+    private readonly DeliveryTelemetry _telemetry;
+    private readonly DeliveryOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<DeliveryRunner> _logger;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Lock _gate = new();
+    private readonly HashSet<Task> _running = [];
+
+    internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
+        SettleQueue settlements, WakeUp wakeUp, DeliveryTelemetry telemetry, IOptions<DeliveryOptions> options,
+        TimeProvider time, ILogger<DeliveryRunner> logger)
+    {
+        (_scopes, _source, _marker, _settlements, _wakeUp, _telemetry, _options, _time, _logger) =
+            (scopes, source, marker, settlements, wakeUp, telemetry, options.Value, time, logger);
+    }
+
+    /// <summary>How many more deliveries may be started.</summary>
+    public int FreeSlots
+    {
+        get
+        {
+            lock (_gate) return _options.Slots - _running.Count;
+        }
+    }
+
+    /// <summary>Claims what is due and free and sees it through.</summary>
+    /// <returns>How many deliveries were claimed.</returns>
+    public async Task<int> RunOnceAsync(CancellationToken ct)
+    {
+        var started = await StartAsync(ct);
+        await Task.WhenAll(started);
+        return started.Count;
+    }
+
+    /// <summary>Claims what is due and free, and starts it without waiting for it.</summary>
+    public async Task<IReadOnlyList<Task>> StartAsync(CancellationToken ct)
+    {
+        if (FreeSlots <= 0) return [];
+        IReadOnlyList<ClaimedDelivery> claimed;
+        IReadOnlyDictionary<Guid, GrantOutcome> grants;
+        await using (var scope = _scopes.CreateAsyncScope())
+        {
+            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>().ClaimAsync(FreeSlots, ct);
+            if (claimed.Count == 0) return [];
+
+            // From here on the deliveries are ours: nothing may stop them on the way to a settlement.
+            grants = await OpenAsync(scope.ServiceProvider, claimed);
+        }
+        List<Task> started = [];
+        foreach (var one in claimed)
+        {
+            var grant = grants.GetValueOrDefault(one.Profile.ConnectionId);
+            Task task;
+            using (ExecutionContext.SuppressFlow()) task = Task.Run(() => RunAsync(one, grant), CancellationToken.None);
+            lock (_gate) _running.Add(task);
+            started.Add(task.ContinueWith(Finished, CancellationToken.None, TaskContinuationOptions.None,
+                TaskScheduler.Default).Unwrap());
+        }
+        return started;
+    }
+
+    /// <summary>Lets what runs finish within <see cref="DeliveryOptions.StopWithin"/>, then calls it off.</summary>
+    public async Task StopAsync()
+    {
+        Task[] running;
+        lock (_gate) running = [.. _running];
+        if (running.Length == 0) return;
+        LogStopping(_logger, running.Length);
+        var finished = Task.WhenAll(running);
+        using var waited = new CancellationTokenSource();
+        if (await Task.WhenAny(finished, Task.Delay(_options.StopWithin, _time, waited.Token)) != finished)
+            await _stopping.CancelAsync();
+        await waited.CancelAsync();
+
+        // Called off, adapters answer at once, and their outcomes still have to be stored.
+        await finished.WaitAsync(_options.StopWithin, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => _stopping.Dispose();
+
+    private Task Finished(Task task)
+    {
+        lock (_gate) _running.Remove(task);
+        _wakeUp.Ring(nameof(WorkKind.Publish));
+        return task;
+    }
+
+    private async Task<IReadOnlyDictionary<Guid, GrantOutcome>> OpenAsync(
+        IServiceProvider services, IReadOnlyList<ClaimedDelivery> claimed)
+    {
+        try
+        {
+            return await services.GetRequiredService<GrantOpener>().OpenAsync(
+                [.. claimed.Select(c => c.Profile.ConnectionId).Distinct()], CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // A sealed value that does not open, or a database gone in this moment: each delivery waits and asks again.
+            LogNoGrants(_logger, e);
+            return new Dictionary<Guid, GrantOutcome>();
+        }
+    }
+
+    private async Task RunAsync(ClaimedDelivery claimed, GrantOutcome? grant)
+    {
+        ActivityContext.TryParse(claimed.Lease.Traceparent, null, out var parent);
+        var due = claimed.Lease.RunAt > claimed.Lease.CreatedAt ? claimed.Lease.RunAt : claimed.Lease.CreatedAt;
+        using (var wait = DeliveryTelemetry.Source.StartActivity("queue wait", ActivityKind.Internal, parent, startTime: due))
+            wait?.SetTag("postmantis.work.tries", claimed.Lease.Tries).SetEndTime(claimed.ClaimedAt.UtcDateTime);
+
+        using var activity = DeliveryTelemetry.Source.StartActivity("publish delivery", ActivityKind.Consumer, parent);
+        activity?.SetTag("postmantis.delivery.id", claimed.Delivery.Id.ToString())
+            .SetTag("postmantis.post.id", claimed.Delivery.PostId.ToString())
+            .SetTag("postmantis.attempt.id", claimed.Attempt.Id.ToString())
+            .SetTag("postmantis.attempt.number", claimed.Attempt.Number)
+            .SetTag("postmantis.provider", claimed.Delivery.Provider);
+        var traceparent = activity?.Id ?? claimed.Lease.Traceparent;
+        var settlement = await SendAsync(claimed, grant, traceparent);
+        if (settlement is null) return;
+        activity?.SetTag("postmantis.settlement", settlement.Kind.ToString());
+        await _settlements.AddAsync(settlement);
+    }
+
+    /// <returns>Null: another worker owns the attempt now and nothing was sent.</returns>
+    private async Task<Settlement?> SendAsync(ClaimedDelivery claimed, GrantOutcome? grant, string? traceparent)
+    {
+        var now = _time.GetUtcNow();
+        AttemptStep[] first = [new(claimed.ClaimedAt, claimed.IsResumed ? "resumed" : "claimed")];
+        if (Before(claimed, grant, now) is { } hindered)
+            return Settle(hindered.Outcome, first, null) is var early && hindered.Reason is { } reason
+                ? early with { Reason = reason }
+                : early;
+
+        var tokens = ((GrantOutcome.Opened)grant!).Tokens;
+        var work = new AttemptWork(claimed, tokens, _source, _marker, _time);
+        var started = _time.GetTimestamp();
+        using var timeout = new CancellationTokenSource(_options.AttemptTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, timeout.Token);
+        PublishOutcome outcome;
+        try
+        {
+            outcome = await claimed.Provider!.Publisher.PublishAsync(work, either.Token);
+        }
+        catch (LeaseLostException) when (!work.MayHaveCalled)
+        {
+            LogLost(_logger, claimed.Delivery.Id);
+            return null;
+        }
+        catch (OperationCanceledException) when (!work.MayHaveCalled && !timeout.IsCancellationRequested)
+        {
+            return Verdicts.GiveBack(claimed, _time.GetUtcNow(), [.. first, .. work.Steps], traceparent);
+        }
+        catch (Exception e)
+        {
+            // Whatever befell the adapter, the one question is whether the network may have been told.
+            LogFault(_logger, claimed.Delivery.Id, claimed.Delivery.Provider, work.MayHaveCalled, e);
+            outcome = work.MayHaveCalled
+                ? new PublishOutcome.Unconfirmed(e is OperationCanceledException ? "no_answer" : "adapter_fault")
+                : new PublishOutcome.Retry(Errors.Fault);
+        }
+        _telemetry.Ran(claimed.Delivery.Provider, _time.GetElapsedTime(started));
+        return Settle(outcome, [.. first, .. work.Steps], work.CallStartedAt);
+
+        Settlement Settle(PublishOutcome result, IReadOnlyList<AttemptStep> steps, DateTimeOffset? callStartedAt) =>
+            Verdicts.Decide(claimed, result, _options, _time.GetUtcNow(), Random.Shared.NextDouble(), callStartedAt, steps,
+                traceparent);
+    }
+
+    /// <summary>What keeps a delivery from being sent at all.</summary>
+    private static (PublishOutcome Outcome, string? Reason)? Before(
+        ClaimedDelivery claimed, GrantOutcome? grant, DateTimeOffset now)
+    {
+        var (delivery, profile, attempt) = (claimed.Delivery, claimed.Profile, claimed.Attempt);
+
+        // An attempt that may have reached the network goes on to its end, however late it is.
+        var wasNeverSent = attempt.CalledAt is null && attempt.Handles.Count == 0
+            && (!claimed.IsResumed || attempt.Mode is SettlementMode.ReadBack or SettlementMode.None);
+        if (wasNeverSent)
+        {
+            if (delivery.LatestAt < now) return (new PublishOutcome.Rejected(Errors.TooLate), null);
+            if (profile.Status == ProfileStatus.Disconnected)
+                return (new PublishOutcome.Rejected(Errors.Disconnected), null);
+            if (profile.Status == ProfileStatus.ReauthRequired)
+                return (new PublishOutcome.Rejected(Errors.AuthRevoked), null);
+            if (profile.PausedAt is not null)
+                return Wait(DeliveryErrorCode.AccountRestricted, "The profile is paused.", "profilePaused", null);
+            if (claimed.SameContentUnknown)
+                return Wait(DeliveryErrorCode.OutcomeUnknown,
+                    "Another delivery of the same content is being reconciled.", "sameContentUnknown", null);
+        }
+        if (claimed.Provider is null) return (new PublishOutcome.Rejected(Errors.NoAdapter), null);
+        return grant switch
+        {
+            GrantOutcome.Opened => null,
+            GrantOutcome.Refreshing refreshing => Wait(DeliveryErrorCode.ProviderUnavailable,
+                "The account's tokens are being renewed.", "tokenRefresh", refreshing.AskAgainAfter),
+            GrantOutcome.Lost lost when wasNeverSent => (new PublishOutcome.Rejected(lost.Error), null),
+            GrantOutcome.Lost lost => (new PublishOutcome.Unconfirmed("grant_lost", lost.Error.Provider), null),
+            _ => Wait(DeliveryErrorCode.PublisherFault, "The account's tokens cannot be opened.", "tokensUnavailable", null),
+        };
+
+        static (PublishOutcome Outcome, string? Reason) Wait(
+            DeliveryErrorCode code, string message, string reason, TimeSpan? after) =>
+            (new PublishOutcome.Deferred(Errors.NotNow(code, message), after), reason);
+    }
+
+    [LoggerMessage(LogLevel.Information, "Stopping: {Count} deliveries are being finished.")]
+    private static partial void LogStopping(ILogger logger, int count);
+
+    [LoggerMessage(LogLevel.Error, "The tokens of claimed deliveries could not be opened.")]
+    private static partial void LogNoGrants(ILogger logger, Exception exception);
+
+    [LoggerMessage(LogLevel.Warning, "Delivery {DeliveryId}: the lease was lost before anything was sent.")]
+    private static partial void LogLost(ILogger logger, Guid deliveryId);
+
+    [LoggerMessage(LogLevel.Error,
+        "Delivery {DeliveryId}: the {Provider} adapter failed (may have been sent: {MayHaveCalled}).")]
+    private static partial void LogFault(
+        ILogger logger, Guid deliveryId, string provider, bool mayHaveCalled, Exception exception);
+}

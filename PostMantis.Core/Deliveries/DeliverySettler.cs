@@ -1,0 +1,351 @@
+using System.Text.Json.Nodes;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using PostMantis.Core.Audit;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Posts;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>
+/// Stores outcomes in one transaction: the guarded delete of the work items drives every other write, so a worker that
+/// lost its lease changes no state. Rows are locked in one order everywhere: items, deliveries, posts, each by id.
+/// </summary>
+internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, PostEvents events, EventWriter outbox,
+    AuditLog audit, WakeUp wakeUp, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
+    ILogger<DeliverySettler> logger)
+{
+    private readonly PostMantisDb _db = unit.Db;
+
+    /// <summary>Settles a batch; what is no longer ours is filed as evidence.</summary>
+    public async Task SettleAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
+    {
+        var lost = await unit.RunAsync(token => SettleOwnAsync(batch, token), ct);
+        foreach (var settlement in lost)
+        {
+            _db.ChangeTracker.Clear();
+            await unit.RunAsync(token => FileEvidenceAsync(settlement, token), ct);
+        }
+    }
+
+    private async Task<IReadOnlyList<Settlement>> SettleOwnAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
+    {
+        var ours = await queue.LockAsync([.. batch.Select(s => s.Lease)], ct);
+        var own = batch.Where(s => ours.Contains(s.Lease.Id)).ToList();
+        var ended = own.Where(s => s.Kind == SettlementKind.End).ToList();
+        var returned = own.Where(s => s.Kind != SettlementKind.End).ToList();
+        if (ended.Count > 0) await queue.SettleAsync([.. ended.Select(s => s.Lease)], ct);
+        if (returned.Count > 0)
+            await queue.ReturnAsync([.. returned.Select(s => new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts))], ct);
+        if (own.Count > 0) await ApplyAsync(own, ct);
+        return [.. batch.Where(s => !ours.Contains(s.Lease.Id))];
+    }
+
+    private async Task ApplyAsync(List<Settlement> own, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var deliveryIds = own.Select(s => s.Claimed.Delivery.Id).ToArray();
+        var deliveries = await _db.Deliveries.FromSql(
+            $"SELECT * FROM deliveries WHERE id = ANY({deliveryIds}) ORDER BY id FOR UPDATE").ToDictionaryAsync(d => d.Id, ct);
+        var postIds = own.Select(s => s.Claimed.Delivery.PostId).Distinct().ToArray();
+        var posts = await _db.Posts.FromSql($"SELECT * FROM posts WHERE id = ANY({postIds}) ORDER BY id FOR UPDATE")
+            .ToDictionaryAsync(p => p.Id, ct);
+        var attemptIds = own.Select(s => s.Claimed.Attempt.Id).ToArray();
+        var attempts = await _db.Attempts.Where(a => attemptIds.Contains(a.Id)).ToDictionaryAsync(a => a.Id, ct);
+
+        var closed = new Dictionary<Guid, int>();
+        List<Action> after = [];
+        foreach (var settlement in own)
+        {
+            var delivery = deliveries[settlement.Claimed.Delivery.Id];
+            var post = posts[delivery.PostId];
+            var attempt = attempts[settlement.Claimed.Attempt.Id];
+            if (Apply(settlement, post, delivery, attempt, now))
+                closed[post.Id] = closed.GetValueOrDefault(post.Id) + 1;
+            after.Add(() => Measure(settlement, delivery));
+        }
+        await RequireReauthAsync(own, now, ct);
+        await CloseAsync(posts, closed, now, ct);
+        foreach (var post in posts.Values) (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
+        await _db.SaveChangesAsync(ct);
+        unit.AfterCommit(() =>
+        {
+            foreach (var measure in after) measure();
+            Tell(posts.Values, own.Exists(s => s.Verdict == AttemptVerdict.Unconfirmed));
+        });
+    }
+
+    /// <returns>Whether the delivery is no longer open.</returns>
+    private bool Apply(Settlement settlement, Post post, Delivery delivery, Attempt attempt, DateTimeOffset now)
+    {
+        attempt.Steps = [.. attempt.Steps, .. settlement.Steps];
+        attempt.Traceparent = settlement.Traceparent ?? attempt.Traceparent;
+        if (settlement.CallStartedAt is { } called && delivery.LatenessMs is null && delivery.ScheduledAt is { } moment)
+            delivery.LatenessMs = (long)(called - moment).TotalMilliseconds;
+        var error = settlement.Error is { } said ? ProviderText.Clean(said) : null;
+        if (settlement.Verdict is { } verdict)
+        {
+            (attempt.Verdict, attempt.FinishedAt, attempt.Error) = (verdict, now, error);
+            if (verdict != AttemptVerdict.Deferred && error?.Code != DeliveryErrorCode.TooLate) delivery.AttemptCount++;
+        }
+        delivery.UpdatedAt = now;
+        if (settlement.Kind != SettlementKind.End)
+        {
+            Wait(settlement, post, delivery, error, now);
+            return false;
+        }
+
+        (delivery.NextAttemptAt, delivery.DeferReason) = (null, null);
+        switch (settlement.Outcome)
+        {
+            case PublishOutcome.Published live:
+                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.CleanUrl(live.Url));
+                ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, null, settlement.Traceparent, now);
+                return true;
+            case PublishOutcome.Incomplete live:
+                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.CleanUrl(live.Url));
+                ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, error, settlement.Traceparent, now);
+                return true;
+            default:
+                return EndUnpublished(settlement.Verdict == AttemptVerdict.Unconfirmed, post, delivery, error!,
+                    settlement.Traceparent, now);
+        }
+    }
+
+    private void Wait(Settlement settlement, Post post, Delivery delivery, DeliveryError? error, DateTimeOffset now)
+    {
+        delivery.NextAttemptAt = settlement.RunAt;
+        if (settlement.Kind == SettlementKind.Again) delivery.Error = error;
+        if (delivery.Status != DeliveryStatus.Pending) return;
+        (delivery.Phase, delivery.DeferReason) = (settlement.Phase, settlement.Reason);
+        if (settlement.Kind != SettlementKind.Defer) return;
+
+        // Nothing was sent: if nothing ever was, it has not started and can still be edited in time.
+        if (delivery.AttemptCount == 0 && delivery.LatenessMs is null) delivery.StartedAt = null;
+        if (settlement.Claimed.Delivery.DeferReason == settlement.Reason) return;
+        events.Add(post, delivery, EventTypes.DeliveryDeferred, settlement.Traceparent);
+        audit.AddSystem(delivery.UserId, "delivery.deferred", DeliveryResource.Kind, delivery.Id, post.Id,
+            new JsonObject { ["reason"] = settlement.Reason });
+    }
+
+    /// <summary>The root is public; <paramref name="error"/> says which thread part failed, if one did.</summary>
+    internal void ShowPublished(Post post, Delivery delivery, string providerPostId, string? url,
+        IReadOnlyList<DeliveryPart> parts, DeliveryError? error, string? traceparent, DateTimeOffset now)
+    {
+        if (providerPostId.Length is 0 or > ProviderText.MostId)
+            throw new InvalidOperationException("The network gave an id that cannot be kept.");
+        var known = parts.ToDictionary(p => p.Index, ProviderText.Clean);
+        var failedBefore = delivery.Parts.Where(p => p.Status == PartStatus.Failed).Select(p => p.Index).ToHashSet();
+        (delivery.ProviderPostId, delivery.Url) = (providerPostId, ProviderText.CleanUrl(url));
+        delivery.Parts =
+        [
+            .. delivery.Parts.Select(part => known.GetValueOrDefault(part.Index, part) is var shown
+                && part.Kind == PartKind.Root
+                    ? shown with { Status = PartStatus.Published, ProviderPostId = providerPostId, Url = delivery.Url, Error = null }
+                    : shown),
+        ];
+        delivery.Error = error;
+        (delivery.Phase, delivery.NextAttemptAt, delivery.DeferReason) = (null, null, null);
+        var next = error is null ? DeliveryStatus.Published : DeliveryStatus.Incomplete;
+        if (delivery.Status != next) Move(delivery, next, now);
+        delivery.PublishedAt ??= now;
+        var type = error is null ? EventTypes.DeliveryPublished : EventTypes.DeliveryIncomplete;
+        events.Add(post, delivery, type, traceparent);
+        audit.AddSystem(delivery.UserId, type, DeliveryResource.Kind, delivery.Id, post.Id,
+            new JsonObject { ["providerPostId"] = ProviderText.Clean(providerPostId, 100) });
+        if (delivery.Parts.Exists(p => p.Status == PartStatus.Failed && !failedBefore.Contains(p.Index)))
+            events.Add(post, delivery, EventTypes.DeliveryPartFailed, traceparent);
+    }
+
+    /// <summary>Nothing new is public, or nobody knows; an unknown delivery stays open while it is reconciled.</summary>
+    internal bool EndUnpublished(bool isUnknown, Post post, Delivery delivery, DeliveryError error, string? traceparent,
+        DateTimeOffset now)
+    {
+        (delivery.Error, delivery.NextAttemptAt, delivery.DeferReason) = (error, null, null);
+        string type;
+        if (delivery.Status == DeliveryStatus.Incomplete)
+        {
+            // Its root stays live; only the try to complete it came to nothing.
+            type = EventTypes.DeliveryIncomplete;
+        }
+        else if (isUnknown)
+        {
+            Move(delivery, DeliveryStatus.Unknown, now);
+            delivery.Phase = DeliveryPhase.Reconciling;
+            delivery.NextAttemptAt = now;
+            _db.WorkItems.Add(ReconcileItem(delivery, traceparent, now));
+            type = EventTypes.DeliveryUnknown;
+        }
+        else
+        {
+            Move(delivery, DeliveryStatus.Failed, now);
+            (delivery.Phase, delivery.FailedAt) = (null, now);
+            delivery.Parts =
+            [
+                .. delivery.Parts.Select(p => p.Kind == PartKind.Root
+                    ? p with { Status = PartStatus.Failed, Error = error }
+                    : p),
+            ];
+            type = EventTypes.DeliveryFailed;
+        }
+        events.Add(post, delivery, type, traceparent);
+        audit.AddSystem(delivery.UserId, type, DeliveryResource.Kind, delivery.Id, post.Id,
+            new JsonObject { ["code"] = CamelCase.Of(error.Code) });
+        return delivery.Status != DeliveryStatus.Unknown;
+    }
+
+    /// <summary>Counts down the posts whose deliveries closed; the last one ends its post.</summary>
+    internal async Task CloseAsync(IReadOnlyDictionary<Guid, Post> posts, IReadOnlyDictionary<Guid, int> closed,
+        DateTimeOffset now, CancellationToken ct)
+    {
+        if (closed.Count == 0) return;
+
+        // Read after the posts are locked: every change of a delivery goes with its post's row, so these are the last.
+        // Those of the batch are tracked already and keep what was just written on them.
+        var ids = closed.Keys.ToArray();
+        var siblings = (await _db.Deliveries.Where(d => ids.Contains(d.PostId)).ToListAsync(ct)).ToLookup(d => d.PostId);
+        foreach (var (id, count) in closed)
+        {
+            var post = posts[id];
+            if (!PostCompletion.Close(post, [.. siblings[id]], count, now)) continue;
+            events.Add(post, post.Status == PostStatus.Canceled ? EventTypes.PostCanceled : EventTypes.PostCompleted);
+            audit.AddSystem(post.UserId, post.Status == PostStatus.Canceled ? "post.canceled" : "post.completed",
+                PostResource.Kind, post.Id, post.Id,
+                post.Outcome is { } outcome ? new JsonObject { ["outcome"] = CamelCase.Of(outcome) } : null);
+        }
+    }
+
+    internal static WorkItem ReconcileItem(Delivery delivery, string? traceparent, DateTimeOffset now) => new()
+    {
+        Id = Ids.New(now),
+        UserId = delivery.UserId,
+        Kind = WorkKind.Reconcile,
+        Key = delivery.Id,
+
+        // Reading the network needs no turn among the publishes of the profile.
+        Lane = delivery.Id,
+        RunAt = now,
+        Traceparent = traceparent,
+        CreatedAt = now,
+    };
+
+    internal void Tell(IEnumerable<Post> posts, bool reconcile)
+    {
+        wakeUp.Signal(WorkKind.Publish);
+        wakeUp.Signal(EventWriter.Loop);
+        if (reconcile) wakeUp.Signal(WorkKind.Reconcile);
+        foreach (var post in posts) changes.Publish(post.UserId, post.Id);
+    }
+
+    internal static void Move(Delivery delivery, DeliveryStatus next, DateTimeOffset now)
+    {
+        if (!DeliveryMoves.IsLegal(delivery.Status, next))
+            throw new IllegalMoveException(nameof(Delivery), delivery.Status, next);
+        (delivery.Status, delivery.UpdatedAt) = (next, now);
+    }
+
+    // A definite auth error is the profile's news as much as the delivery's.
+    private async Task RequireReauthAsync(IEnumerable<Settlement> own, DateTimeOffset now, CancellationToken ct)
+    {
+        var ids = own.Where(s => s.Outcome is PublishOutcome.Rejected { Error.Code: DeliveryErrorCode.AuthRevoked }
+                && s.Claimed.Profile.Status == ProfileStatus.Active)
+            .Select(s => s.Claimed.Profile.Id).Distinct().ToArray();
+        if (ids.Length == 0) return;
+        var profiles = await _db.Profiles.FromSql(
+            $"SELECT * FROM profiles WHERE id = ANY({ids}) AND status = 'active' ORDER BY id FOR UPDATE").ToListAsync(ct);
+        foreach (var profile in profiles)
+        {
+            profile.RequireReauth(now);
+            var atRisk = await _db.Deliveries
+                .Where(d => d.ProfileId == profile.Id && d.Status == DeliveryStatus.Pending && d.ScheduledAt != null)
+                .OrderBy(d => d.ScheduledAt).Take(100).Select(d => new { d.Id, d.PostId, d.ScheduledAt }).ToListAsync(ct);
+            outbox.Add(profile.UserId, EventTypes.ProfileReauthRequired, new JsonObject
+            {
+                ["profile"] = new JsonObject
+                {
+                    ["id"] = profile.Id,
+                    ["provider"] = profile.Provider,
+                    ["name"] = profile.Name,
+                    ["status"] = CamelCase.Of(profile.Status),
+                },
+                ["deliveriesAtRisk"] = new JsonArray([.. atRisk.Select(d => (JsonNode)new JsonObject
+                {
+                    ["id"] = d.Id,
+                    ["postId"] = d.PostId,
+                    ["scheduledAt"] = UtcMillisecondsConverter.Format(d.ScheduledAt!.Value),
+                })]),
+            }, profile.TestMode, profileId: profile.Id, provider: profile.Provider);
+            audit.AddSystem(profile.UserId, "profile.reauthRequired", "profile", profile.Id);
+        }
+    }
+
+    /// <summary>
+    /// What a worker learned after losing its lease: kept on its own attempt, and proof of publication settles the
+    /// delivery if that is still unknown.
+    /// </summary>
+    private async Task FileEvidenceAsync(Settlement settlement, CancellationToken ct)
+    {
+        var (claimed, now) = (settlement.Claimed, time.GetUtcNow());
+        var live = settlement.Outcome switch
+        {
+            PublishOutcome.Published p => (Id: p.ProviderPostId, p.Url, p.Parts),
+            PublishOutcome.Incomplete p => (Id: p.ProviderPostId, p.Url, p.Parts),
+            _ => (Id: null, Url: null, Parts: []),
+        };
+        var item = await _db.WorkItems.FromSql($"""
+            SELECT * FROM work_items WHERE kind = 'reconcile' AND key = {claimed.Delivery.Id} FOR UPDATE
+            """).SingleOrDefaultAsync(ct);
+        var delivery = await _db.Deliveries.FromSql(
+            $"SELECT * FROM deliveries WHERE id = {claimed.Delivery.Id} FOR UPDATE").SingleOrDefaultAsync(ct);
+        var post = await _db.Posts.FromSql($"SELECT * FROM posts WHERE id = {claimed.Delivery.PostId} FOR UPDATE")
+            .SingleOrDefaultAsync(ct);
+        var attempt = await _db.Attempts.SingleOrDefaultAsync(a => a.Id == claimed.Attempt.Id, ct);
+        if (delivery is null || post is null || attempt is null) return;
+
+        // Nobody took the attempt from us: the commit whose answer was lost did happen, and this is settled.
+        if (attempt.LeaseToken == claimed.Lease.LeaseToken) return;
+        if (settlement.Outcome is null) return;
+
+        var kind = CamelCase.Of(settlement.Verdict ?? AttemptVerdict.Unconfirmed);
+        attempt.Evidence =
+        [
+            .. attempt.Evidence, new AttemptEvidence(now, kind, ProviderText.Clean(live.Id, ProviderText.MostId),
+                ProviderText.CleanUrl(live.Url), settlement.Error is { } error ? ProviderText.Clean(error) : null),
+        ];
+        telemetry.Evidence(kind);
+        LogEvidence(logger, delivery.Id, kind);
+        var proves = live.Id is not null && delivery.Status == DeliveryStatus.Unknown;
+        if (proves)
+        {
+            if (item is not null) _db.WorkItems.Remove(item);
+            var wasOpen = delivery.Phase is not null;
+            if (!wasOpen)
+            {
+                post.MoveTo(PostStatus.Publishing, now);
+                post.OpenDeliveries++;
+            }
+            ShowPublished(post, delivery, live.Id!, live.Url, live.Parts, null, settlement.Traceparent, now);
+            await CloseAsync(new Dictionary<Guid, Post> { [post.Id] = post }, new Dictionary<Guid, int> { [post.Id] = 1 },
+                now, ct);
+            (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
+        }
+        await _db.SaveChangesAsync(ct);
+        if (proves) unit.AfterCommit(() => Tell([post], reconcile: false));
+    }
+
+    private void Measure(Settlement settlement, Delivery delivery)
+    {
+        if (settlement.Verdict is { } verdict) telemetry.Attempted(delivery.Provider, verdict);
+        if (settlement.Verdict != AttemptVerdict.Published || delivery.ScheduledAt is not { } moment) return;
+        if (delivery.LatenessMs is { } late) telemetry.Late(delivery.Provider, TimeSpan.FromMilliseconds(late));
+        telemetry.Published(delivery.Provider, delivery.PublishedAt!.Value - moment);
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Delivery {DeliveryId} was answered ({Kind}) after its lease was lost.")]
+    private static partial void LogEvidence(ILogger logger, Guid deliveryId, string kind);
+}

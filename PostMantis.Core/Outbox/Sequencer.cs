@@ -1,0 +1,55 @@
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Core.Outbox;
+
+/// <summary>
+/// Numbers committed events, rising per user: one writer per user at a time, so nothing appears later below a number that
+/// was already read, and accepting posts takes no lock for it.
+/// </summary>
+public sealed class Sequencer(UnitOfWork unit)
+{
+    private const int MostPerBatch = 2000;
+    private readonly PostMantisDb _db = unit.Db;
+
+    /// <summary>Numbers one batch.</summary>
+    /// <returns>How many events were numbered.</returns>
+    public async Task<int> RunOnceAsync(CancellationToken ct)
+    {
+        var users = await _db.Database.SqlQuery<Guid>($"""
+            SELECT DISTINCT user_id AS "Value" FROM (
+                SELECT user_id FROM events WHERE sequence IS NULL ORDER BY id LIMIT {MostPerBatch}) waiting
+            """).ToArrayAsync(ct);
+        if (users.Length == 0) return 0;
+        return await unit.RunAsync(async token =>
+        {
+            await _db.Database.ExecuteSqlAsync($"""
+                INSERT INTO event_sequences (user_id, last) SELECT u, 0 FROM unnest({users}) u ORDER BY u
+                ON CONFLICT (user_id) DO NOTHING
+                """, token);
+            await _db.Database.ExecuteSqlAsync($"""
+                SELECT 1 FROM event_sequences WHERE user_id = ANY({users}) ORDER BY user_id FOR UPDATE
+                """, token);
+
+            // A statement after the lock: it sees every number given before.
+            var numbered = await _db.Database.SqlQuery<int>($"""
+                WITH waiting AS (
+                    SELECT id, user_id FROM events WHERE sequence IS NULL AND user_id = ANY({users})
+                    ORDER BY id LIMIT {MostPerBatch}),
+                numbered AS (
+                    UPDATE events e SET sequence = s.last + w.place
+                    FROM (SELECT id, user_id, row_number() OVER (PARTITION BY user_id ORDER BY id) AS place
+                          FROM waiting) w
+                    JOIN event_sequences s ON s.user_id = w.user_id
+                    WHERE e.id = w.id
+                    RETURNING e.user_id, e.sequence),
+                moved AS (
+                    UPDATE event_sequences s SET last = n.highest
+                    FROM (SELECT user_id, max(sequence) AS highest FROM numbered GROUP BY user_id) n
+                    WHERE s.user_id = n.user_id)
+                SELECT count(*)::int AS "Value" FROM numbered
+                """).ToListAsync(token);
+            return numbered[0];
+        }, ct);
+    }
+}
