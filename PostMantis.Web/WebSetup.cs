@@ -43,6 +43,7 @@ public static class WebSetup
     {
         app.MapStaticAssets();
         app.MapRazorComponents<App>();
+        app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

@@ -35,6 +35,10 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
     /// <summary>Where networks send the browser back to; the provider's id follows.</summary>
     public const string CallbackPath = "/connect/callback/";
 
+    /// <summary>Where a network's consent page is, for the policies of the page that leads there.</summary>
+    public Uri ConsentOrigin(string provider) => new(catalog.Get(provider).Consent
+        .AuthorizeUrl(new ConsentTrip("", new string('x', 43), Callback(provider))).GetLeftPart(UriPartial.Authority));
+
     /// <summary>Opens a trip to <paramref name="provider"/>.</summary>
     /// <exception cref="ProblemException">invalidRequest: no such provider here, or not set up.</exception>
     public async Task<StartedSession> StartAsync(Caller caller, string provider, CancellationToken ct)

@@ -18,6 +18,7 @@ public static class DeliveriesSetup
         services.AddScoped<PostEditor>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ProfileDisconnector>();
+        services.AddScoped<OverviewReader>();
         services.AddSingleton<DeliveryTelemetry>();
         services.AddScoped<DeliveryClaims>();
         services.AddScoped<DeliverySettler>();

@@ -66,6 +66,16 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         return attempts.ConvertAll(AttemptResource.From);
     }
 
+    /// <summary>The ledgers of every delivery of a post, oldest first, in one query.</summary>
+    public async Task<ILookup<Guid, AttemptResource>> AllAttemptsAsync(Caller caller, Guid postId, CancellationToken ct)
+    {
+        if (!await InScope(db, caller).AnyAsync(p => p.Id == postId, ct)) throw ProblemException.NotFound("post");
+        var attempts = await db.Attempts.AsNoTracking()
+            .Where(a => db.Deliveries.Any(d => d.Id == a.DeliveryId && d.PostId == postId))
+            .OrderBy(a => a.Number).ToListAsync(ct);
+        return attempts.ToLookup(a => a.DeliveryId, AttemptResource.From);
+    }
+
     /// <summary>The posts a caller may see: its user's, of its mode, and only with every delivery in its scope.</summary>
     internal static IQueryable<Post> InScope(PostMantisDb db, Caller caller)
     {

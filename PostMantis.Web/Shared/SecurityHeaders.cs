@@ -5,15 +5,22 @@ namespace PostMantis.Web.Shared;
 /// <summary>What a browser is allowed to do with our answers: only what we serve, no inline code, no framing.</summary>
 internal sealed class SecurityHeaders(RequestDelegate next)
 {
+    // form-action comes last: a page may add where its forms lead on to.
     internal const string Policy =
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; " +
-        "frame-ancestors 'none'; form-action 'self'; base-uri 'self'";
+        "frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+
+    private const string FormTargets = "pm-form-targets";
 
     // Scalar's page carries its configuration as an inline script and styles itself.
     private const string ReferencePolicy =
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
         "img-src 'self' data:; font-src 'self' data:; object-src 'none'; frame-ancestors 'none'; form-action 'self'; " +
         "base-uri 'self'";
+
+    /// <summary>Lets this page's forms be answered by a redirect to <paramref name="address"/>: browsers ask for that too.</summary>
+    public static void AllowFormsTo(HttpContext http, Uri address) =>
+        http.Items[FormTargets] = $"{http.Items[FormTargets]} {address.GetLeftPart(UriPartial.Authority)}";
 
     public Task InvokeAsync(HttpContext http)
     {
@@ -23,7 +30,7 @@ internal sealed class SecurityHeaders(RequestDelegate next)
             headers.ContentSecurityPolicy =
                 http.Request.Path.StartsWithSegments("/scalar", StringComparison.OrdinalIgnoreCase)
                     ? ReferencePolicy
-                    : Policy;
+                    : Policy + http.Items[FormTargets];
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "same-origin";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";

@@ -1,0 +1,61 @@
+using System.Security.Claims;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using PostMantis.Core.Queue;
+
+namespace PostMantis.Web.Shared;
+
+/// <summary>Tells an open page that something of its person changed (server-sent events); the page reads what it is.</summary>
+internal static class LiveStream
+{
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(150);
+
+    public static async Task StreamAsync(
+        HttpContext http, PostChanges changes, TimeProvider time, IHostApplicationLifetime host, CancellationToken gone)
+    {
+        // An open page must not hold up the stop of the process.
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(gone, host.ApplicationStopping);
+        var ct = ends.Token;
+        var userId = Guid.Parse(http.User.FindFirstValue(ClaimTypes.NameIdentifier)!);
+        http.Response.ContentType = "text/event-stream";
+        http.Response.Headers.CacheControl = "no-store";
+        using var subscription = changes.Subscribe(userId);
+        try
+        {
+            await http.Response.WriteAsync(": open\n\n", ct);
+            await http.Response.Body.FlushAsync(ct);
+            while (!ct.IsCancellationRequested)
+            {
+                var text = await WaitAsync(subscription, time, ct) ? "event: change\ndata: \n\n" : ": still here\n\n";
+                await http.Response.WriteAsync(text, ct);
+                await http.Response.Body.FlushAsync(ct);
+            }
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // The page was closed.
+        }
+    }
+
+    private static async Task<bool> WaitAsync(PostChanges.Subscription subscription, TimeProvider time, CancellationToken ct)
+    {
+        using var timeout = new CancellationTokenSource(KeepAlive, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
+        try
+        {
+            if (!await subscription.Changes.WaitToReadAsync(either.Token)) return false;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        // Several changes of one settlement become one.
+        await Task.Delay(Settle, time, ct);
+        while (subscription.Changes.TryRead(out _))
+        {
+        }
+        return true;
+    }
+}

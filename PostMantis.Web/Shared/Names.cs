@@ -1,0 +1,69 @@
+using PostMantis.Core.Deliveries;
+using PostMantis.Core.Providers;
+
+namespace PostMantis.Web.Shared;
+
+/// <summary>What people call the things of the contract.</summary>
+public static class Names
+{
+    public static string Provider(string id) => id switch
+    {
+        "x" => "X",
+        "facebook" => "Facebook",
+        "instagram" => "Instagram",
+        "threads" => "Threads",
+        "linkedin" => "LinkedIn",
+        "pinterest" => "Pinterest",
+        "tiktok" => "TikTok",
+        "youtube" => "YouTube",
+        "bluesky" => "Bluesky",
+        "mastodon" => "Mastodon",
+        ProviderCatalog.SandboxId => "Sandbox",
+        _ => id,
+    };
+
+    public static (string Text, string Tone) Verdict(AttemptVerdict? verdict) => verdict switch
+    {
+        null => ("Under way", "busy"),
+        AttemptVerdict.Published => ("Published", "good"),
+        AttemptVerdict.Incomplete => ("Incomplete", "warn"),
+        AttemptVerdict.Rejected => ("Rejected", "bad"),
+        AttemptVerdict.Retry => ("To be tried again", "warn"),
+        AttemptVerdict.Deferred => ("Deferred, nothing was sent", "plan"),
+        AttemptVerdict.Unconfirmed => ("Unconfirmed", "warn"),
+        _ => ("Given back before any call", "idle"),
+    };
+
+    public static string Unit(TextUnit unit) => unit switch
+    {
+        TextUnit.Utf8Bytes => "bytes",
+        TextUnit.Weighted => "weighted characters",
+        _ => "characters",
+    };
+
+    public static (string Text, string Tone) Part(PartStatus status) => status switch
+    {
+        PartStatus.Published => ("Published", "good"),
+        PartStatus.Failed => ("Failed", "bad"),
+        PartStatus.Unknown => ("Unknown", "warn"),
+        _ => ("Waiting", "idle"),
+    };
+
+    public static string PartKind(DeliveryPart part) => part.Kind switch
+    {
+        Core.Providers.PartKind.Root => "Post",
+        Core.Providers.PartKind.FirstComment => "First comment",
+        _ => $"Part {part.Index + 1} of the thread",
+    };
+
+    public static string NextStepText(NextStep step) => step switch
+    {
+        NextStep.EditAndRetry => "Change the post, then try again.",
+        NextStep.Reconnect => "Connect the account again.",
+        NextStep.AskOwner => "Ask the owner of the account.",
+        NextStep.AskOperator => "Ask whoever runs this instance.",
+        NextStep.Resolve => "Look at the network and say what happened.",
+        NextStep.Retry => "Try again.",
+        _ => "Wait; it is tried again by itself.",
+    };
+}
