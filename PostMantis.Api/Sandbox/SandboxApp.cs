@@ -15,6 +15,8 @@ namespace PostMantis.Api.Sandbox;
 internal static class SandboxApp
 {
     private const int MostBody = 64 * 1024;
+    private const int MostConnections = 30;
+    private const int PageSize = 100;
 
     /// <summary>The network as an application of its own.</summary>
     public static WebApplication Build(string[] args, IConfiguration? settings = null, TimeProvider? time = null)
@@ -29,11 +31,12 @@ internal static class SandboxApp
             .ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         // Made by the container, so that it is closed with it.
-        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(
+        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(Pool(
             builder.Configuration.GetConnectionString(PersistenceSetup.ConnectionName)
-            ?? throw new InvalidOperationException($"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}.")));
+            ?? throw new InvalidOperationException($"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}."))));
         builder.Services.AddSingleton<SandboxStore>();
         builder.Services.AddSingleton<SandboxControl>();
+        builder.Services.AddSingleton<SandboxLimits>();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         var url = builder.Configuration.GetSection(SandboxOptions.Section).Get<SandboxOptions>()?.Url
             ?? new SandboxOptions().Url;
@@ -41,11 +44,13 @@ internal static class SandboxApp
         builder.WebHost.UseUrls(url.GetLeftPart(UriPartial.Authority));
 
         var app = builder.Build();
+        var watched = app.Services.GetRequiredService<IOptions<SandboxOptions>>().Value.Control;
         app.Use(SecureAsync);
+        if (watched) app.Use(NoteAsync);
         MapPages(app);
         MapConsent(app);
         MapApi(app);
-        if (app.Services.GetRequiredService<IOptions<SandboxOptions>>().Value.Control) MapControl(app);
+        if (watched) MapControl(app);
         return app;
     }
 
@@ -56,6 +61,20 @@ internal static class SandboxApp
         await app.StartAsync(ct);
     }
 
+    // The product's own pool uses the same server.
+    private static string Pool(string connectionString)
+    {
+        var pool = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "sandbox" };
+        pool.MaxPoolSize = Math.Min(pool.MaxPoolSize, MostConnections);
+        return pool.ConnectionString;
+    }
+
+    private static Task NoteAsync(HttpContext context, RequestDelegate next)
+    {
+        context.RequestServices.GetRequiredService<SandboxControl>().Note(context.Request);
+        return next(context);
+    }
+
     private static Task SecureAsync(HttpContext context, RequestDelegate next)
     {
         var headers = context.Response.Headers;
@@ -63,7 +82,10 @@ internal static class SandboxApp
             + "frame-ancestors 'none'; form-action 'self'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
-        return next(context);
+        // Nothing here has a name with it, and the database takes no text with it.
+        if (!context.Request.Path.Value!.Contains('\0', StringComparison.Ordinal)) return next(context);
+        context.Response.StatusCode = StatusCodes.Status400BadRequest;
+        return Task.CompletedTask;
     }
 
     private static void MapPages(WebApplication app)
@@ -71,10 +93,19 @@ internal static class SandboxApp
         app.MapGet("/sandbox.css", () => Results.Text(SandboxPages.Css, "text/css"));
         app.MapGet("/", async (SandboxStore store, CancellationToken ct) =>
             Html(SandboxPages.Home(await store.DestinationsAsync(null, ct))));
-        app.MapGet("/feed/{destinationId}", async (string destinationId, SandboxStore store, CancellationToken ct) =>
+        app.MapGet("/alive", () => Results.Text("Healthy"));
+        app.MapGet("/feed/{destinationId}", async (string destinationId, Guid? before, SandboxStore store, CancellationToken ct) =>
             (await store.DestinationsAsync(null, ct)).Find(d => d.Id == destinationId) is { } destination
-                ? Html(SandboxPages.Feed(destination, await store.FeedAsync(destination.Id, null, 100, ct)))
+                ? Html(SandboxPages.Feed(destination, await store.FeedAsync(new(destination.Id, PageSize, Before: before), ct), PageSize))
                 : Html(SandboxPages.Message("No such page", "Nobody publishes here."), 404));
+        app.MapGet("/feed/{destinationId}.json", async (string destinationId, Guid? before, HttpContext http, SandboxStore store,
+            CancellationToken ct) => (await store.DestinationsAsync(null, ct)).Exists(d => d.Id == destinationId)
+                ? Listing(http, await store.FeedAsync(new(destinationId, PageSize, Before: before), ct))
+                : Error("page_not_found", "There is no such page.", 404));
+        app.MapGet("/posts/{id:guid}.json", async (Guid id, HttpContext http, SandboxStore store, CancellationToken ct) =>
+            await store.FindAsync(id, ct) is { } post
+                ? Results.Json(Show(http, post))
+                : Error("not_found", "It was removed, or never was.", 404));
         app.MapGet("/posts/{id:guid}", async (Guid id, SandboxStore store, CancellationToken ct) =>
             await store.FindAsync(id, ct) is { } post
                 ? Html(SandboxPages.Post(post))
@@ -94,10 +125,11 @@ internal static class SandboxApp
         app.MapPost("/oauth/authorize", async (HttpContext http, SandboxStore store, IOptions<SandboxOptions> options,
             CancellationToken ct) =>
         {
-            var form = (await http.Request.ReadFormAsync(ct)).ToDictionary(p => p.Key, p => p.Value.ToString());
+            var form = (await ReadFormAsync(http, ct)).ToDictionary(p => p.Key, p => p.Value.ToString());
             if (Wrong(form, options.Value) is { } wrong) return Html(SandboxPages.Message("This cannot be allowed", wrong), 400);
             var account = (await store.AccountsAsync(ct)).Find(a => a.Id == form.GetValueOrDefault("account"));
-            var back = form["redirect_uri"];
+            // As parsed: what the browser sent may hold what a header cannot.
+            var back = new Uri(form["redirect_uri"]).AbsoluteUri;
             var state = Uri.EscapeDataString(form["state"]);
             AllowRedirect(http, back);
             if (form.GetValueOrDefault("decision") != "allow" || account is null)
@@ -108,7 +140,8 @@ internal static class SandboxApp
         app.MapPost("/oauth/token", TokenAsync);
         app.MapPost("/oauth/revoke", async (HttpContext http, SandboxStore store, CancellationToken ct) =>
         {
-            var form = await http.Request.ReadFormAsync(ct);
+            var form = await ReadFormAsync(http, ct);
+            if (!IsClient(form, http)) return OAuthError("invalid_client", 401);
             await store.RevokeAsync(form["token"].ToString(), ct);
             return Results.Ok();
         });
@@ -117,11 +150,11 @@ internal static class SandboxApp
     private static async Task<IResult> TokenAsync(HttpContext http, SandboxStore store, SandboxControl control,
         IOptions<SandboxOptions> options, CancellationToken ct)
     {
-        if (!http.Request.HasFormContentType) return OAuthError("invalid_request", 400);
-        var form = await http.Request.ReadFormAsync(ct);
-        var isClient = Same(form["client_id"].ToString(), options.Value.ClientId)
-            & Same(form["client_secret"].ToString(), options.Value.ClientSecret);
-        if (!isClient) return OAuthError("invalid_client", 401);
+        var form = await ReadFormAsync(http, ct);
+        if (form.Count == 0) return OAuthError("invalid_request", 400);
+        if (!IsClient(form, http)) return OAuthError("invalid_client", 401);
+        await control.PassAsync("tokenBefore", ct);
+        if (control.TakeTokenError() is { } told) return OAuthError(told.Error, told.Status);
         SandboxTokens? tokens;
         switch (form["grant_type"].ToString())
         {
@@ -130,18 +163,18 @@ internal static class SandboxApp
                     form["code_verifier"].ToString(), options.Value.AccessTokenLifetime, ct);
                 break;
             case "refresh_token":
-                if (control.TakeRefusedRefresh()) return OAuthError("temporarily_unavailable", 503);
                 tokens = await store.RefreshAsync(form["refresh_token"].ToString(), options.Value.AccessTokenLifetime,
                     options.Value.RefreshGrace, ct);
-                if (control.TakeLostRefresh())
-                {
-                    http.Abort();
-                    return Results.Empty;
-                }
                 break;
             default:
                 return OAuthError("unsupported_grant_type", 400);
         }
+        if (control.TakeLostToken())
+        {
+            http.Abort();
+            return Results.Empty;
+        }
+        await control.PassAsync("tokenAfter", ct);
         if (tokens is null) return OAuthError("invalid_grant", 400);
         http.Response.Headers.CacheControl = "no-store";
         return Results.Json(new
@@ -163,15 +196,20 @@ internal static class SandboxApp
             WithBearerAsync(http, store, null, async bearer =>
                 Results.Json(new { destinations = await store.DestinationsAsync(bearer.AccountId, ct) }), ct));
         api.MapPost("/destinations/{id}/posts", PublishAsync);
-        api.MapGet("/destinations/{id}/posts", (string id, HttpContext http, SandboxStore store, CancellationToken ct) =>
+        api.MapGet("/destinations/{id}/posts", (string id, HttpContext http, SandboxStore store,
+            IOptions<SandboxOptions> options, CancellationToken ct) =>
             WithBearerAsync(http, store, id, async bearer =>
             {
-                const int limit = 100;
                 if (bearer.Mode == "none") return Error("not_supported", "This page has no listing.", 403);
-                var since = DateTimeOffset.TryParse(http.Request.Query["since"], CultureInfo.InvariantCulture,
-                    DateTimeStyles.AssumeUniversal, out var at) ? at : (DateTimeOffset?)null;
-                var posts = await store.FeedAsync(id, since, limit, ct);
-                return Results.Json(new { posts = posts.Select(p => Show(http, p)), complete = posts.Count < limit });
+                var (since, cursor) = (http.Request.Query["since"].ToString(), http.Request.Query["cursor"].ToString());
+                var (from, before) = (default(DateTimeOffset), default(Guid));
+                if (since.Length > 0 && !DateTimeOffset.TryParse(since, CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out from))
+                    return Error("bad_request", "since is no time.", 400);
+                if (cursor.Length > 0 && !Guid.TryParse(cursor, out before))
+                    return Error("bad_request", "cursor is none of ours.", 400);
+                return Listing(http, await store.FeedAsync(new(id, PageSize, since.Length > 0 ? from : null,
+                    cursor.Length > 0 ? before : null, options.Value.ListingDelay), ct));
             }, ct));
         api.MapGet("/destinations/{id}/keys/{key}", (string id, string key, HttpContext http, SandboxStore store,
             CancellationToken ct) => WithBearerAsync(http, store, id, async _ =>
@@ -192,7 +230,8 @@ internal static class SandboxApp
     }
 
     private static Task<IResult> PublishAsync(string id, HttpContext http, SandboxStore store, SandboxControl control,
-        IOptions<SandboxOptions> options, CancellationToken ct) => WithBearerAsync(http, store, id, async bearer =>
+        SandboxLimits limits, IOptions<SandboxOptions> options, TimeProvider time, CancellationToken ct) =>
+        WithBearerAsync(http, store, id, async bearer =>
     {
         var request = await ReadAsync(http, ct);
         if (request is null) return Error("bad_request", "Send JSON with a body.", 400);
@@ -202,11 +241,15 @@ internal static class SandboxApp
         if (key.Length == 0 && (isReply || bearer.Mode == "idempotent"))
             return Error("key_required", "Send an Idempotency-Key.", 400);
         if (Refuse(request.Body, options.Value) is { } refused) return refused;
+        if (request.ParentId is { } parent && (await store.FindAsync(parent, ct))?.DestinationId != id)
+            return Error("content_rejected", "There is no such post to reply to.", 422);
         var keyUsed = isReply || bearer.Mode == "idempotent" ? key : null;
 
-        var fault = await SandboxFaults.NextAsync(http.Request, request.On ?? "publish", store, ct);
+        if (limits.Refuses(id, http.Response)) return TooMany();
+        var fault = await SandboxFaults.NextAsync(http.Request, request.On ?? SandboxFaults.Publish, store, ct);
         await control.PassAsync("before", ct);
         if (await ActBeforeAsync(fault, http, store, bearer, ct) is { } answer) return answer;
+        if (fault == SandboxFault.SlowProcessing) await Task.Delay(options.Value.ProcessingTime, time, ct);
         var (post, _) = await store.PublishAsync(id, request.Body, request.ParentId, keyUsed,
             fault == SandboxFault.RemovedLater ? options.Value.RemovedAfter : null, ct);
         await control.PassAsync("after", ct);
@@ -214,27 +257,30 @@ internal static class SandboxApp
     }, ct);
 
     private static Task<IResult> CreateContainerAsync(string id, HttpContext http, SandboxStore store,
-        IOptions<SandboxOptions> options, CancellationToken ct) => WithBearerAsync(http, store, id, async bearer =>
+        SandboxControl control, IOptions<SandboxOptions> options, CancellationToken ct) =>
+        WithBearerAsync(http, store, id, async bearer =>
     {
         var request = await ReadAsync(http, ct);
         if (request is null) return Error("bad_request", "Send JSON with a body.", 400);
         if (bearer.Mode != "probe") return Error("not_supported", "This page has no containers.", 409);
         if (Refuse(request.Body, options.Value) is { } refused) return refused;
-        var isSlow = http.Request.Headers[SandboxFaults.ListHeader].ToString()
-            .Contains("=slowProcessing", StringComparison.OrdinalIgnoreCase);
+        var isSlow = await SandboxFaults.TakeIfNextAsync(
+            http.Request, SandboxFaults.Publish, SandboxFault.SlowProcessing, store, ct);
         var containerId = await store.CreateContainerAsync(id, request.Body,
             isSlow ? options.Value.ProcessingTime : TimeSpan.Zero, ct);
+        await control.PassAsync("container", ct);
         return Results.Json(new { id = containerId, status = isSlow ? "processing" : "ready" }, statusCode: 201);
     }, ct);
 
     private static Task<IResult> PublishContainerAsync(string id, Guid containerId, HttpContext http, SandboxStore store,
-        SandboxControl control, IOptions<SandboxOptions> options, CancellationToken ct) =>
+        SandboxControl control, SandboxLimits limits, IOptions<SandboxOptions> options, CancellationToken ct) =>
         WithBearerAsync(http, store, id, async bearer =>
         {
             if (await store.ContainerAsync(containerId, ct) is not { } container || container.DestinationId != id)
                 return Error("not_found", "There is no such container.", 404);
             if (!container.IsReady) return Error("processing", "The container is not ready.", 409);
-            var fault = await SandboxFaults.NextAsync(http.Request, "publish", store, ct);
+            if (limits.Refuses(id, http.Response)) return TooMany();
+            var fault = await SandboxFaults.NextAsync(http.Request, SandboxFaults.Publish, store, ct);
             await control.PassAsync("before", ct);
             if (await ActBeforeAsync(fault, http, store, bearer, ct) is { } answer) return answer;
             var post = await store.PublishContainerAsync(container,
@@ -254,11 +300,13 @@ internal static class SandboxApp
             return Results.Json(new { waiting = hold.Waiting });
         });
         control.MapDelete("/holds/{id:guid}", (Guid id, SandboxControl held) => held.Release(id));
-        control.MapPost("/refreshes", (int? refuse, int? lose, SandboxControl held) =>
+        control.MapPost("/tokens", (int? refuse, int? status, string? error, int? lose, SandboxControl held) =>
         {
-            held.RefuseRefreshes(refuse ?? 0);
-            held.LoseRefreshes(lose ?? 0);
+            held.RefuseTokens(refuse ?? 0, status ?? 503, error ?? "temporarily_unavailable");
+            held.LoseTokens(lose ?? 0);
         });
+        control.MapGet("/requests", (SandboxControl held) => Results.Json(new { requests = held.Requests }));
+        control.MapDelete("/requests", (SandboxControl held) => held.Forget());
         control.MapPost("/accounts/{id}/revoke", (string id, SandboxStore store, CancellationToken ct) =>
             store.RevokeAccountAsync(id, ct));
     }
@@ -272,7 +320,7 @@ internal static class SandboxApp
                 return Error("content_rejected", "Our rules do not allow this text.", 422);
             case SandboxFault.RateLimited:
                 http.Response.Headers.RetryAfter = "5";
-                return Error("rate_limited", "Too many posts at once.", 429);
+                return TooMany();
             case SandboxFault.AuthRevoked:
                 await store.RevokeAccountAsync(bearer.AccountId, ct);
                 return Error("revoked", "The grant was ended.", 401);
@@ -303,7 +351,7 @@ internal static class SandboxApp
         if (bearer.IsRevoked) return Error("revoked", "The grant was ended.", 401);
         if (bearer.IsExpired) return Error("token_expired", "The access token has expired.", 401);
         if (destinationId is not null && bearer.DestinationId is null)
-            return Error("not_found", "There is no such page of this account.", 404);
+            return Error("page_not_found", "There is no such page of this account.", 404);
         return await work(bearer);
     }
 
@@ -311,13 +359,34 @@ internal static class SandboxApp
     {
         try
         {
+            if (!http.Request.HasJsonContentType()) return null;
             var request = await http.Request.ReadFromJsonAsync<PublishRequest>(ct);
-            return request?.Body is null ? null : request;
+            return request?.Body is null || request.Body.Contains('\0', StringComparison.Ordinal) ? null : request;
         }
         catch (JsonException)
         {
             return null;
         }
+    }
+
+    private static async Task<IFormCollection> ReadFormAsync(HttpContext http, CancellationToken ct)
+    {
+        if (!http.Request.HasFormContentType) return FormCollection.Empty;
+        try
+        {
+            return await http.Request.ReadFormAsync(ct);
+        }
+        catch (InvalidDataException)
+        {
+            return FormCollection.Empty;
+        }
+    }
+
+    private static bool IsClient(IFormCollection form, HttpContext http)
+    {
+        var options = http.RequestServices.GetRequiredService<IOptions<SandboxOptions>>().Value;
+        return Same(form["client_id"].ToString(), options.ClientId)
+            & Same(form["client_secret"].ToString(), options.ClientSecret);
     }
 
     private static IResult? Refuse(string body, SandboxOptions options)
@@ -359,6 +428,15 @@ internal static class SandboxApp
         parentId = post.ParentId,
         createdAt = post.CreatedAt,
     };
+
+    private static IResult Listing(HttpContext http, List<SandboxPost> posts) => Results.Json(new
+    {
+        posts = posts.Select(post => Show(http, post)),
+        nextCursor = posts.Count < PageSize ? (Guid?)null : posts[^1].Id,
+        complete = posts.Count < PageSize,
+    });
+
+    private static IResult TooMany() => Error("rate_limited", "Too many posts at once.", 429);
 
     private static IResult Html(string page, int status = 200) =>
         Results.Content(page, "text/html; charset=utf-8", Encoding.UTF8, status);

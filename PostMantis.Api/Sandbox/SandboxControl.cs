@@ -6,13 +6,32 @@ namespace PostMantis.Api.Sandbox;
 /// Lets a test hold requests at a point and let them go, so that crash points are chosen from outside and the product
 /// needs no switch. Kept in memory: a hold is about one run.
 /// </summary>
-internal sealed class SandboxControl
+internal sealed class SandboxControl(TimeProvider time)
 {
+    private const int MostRequests = 50_000;
     private readonly ConcurrentDictionary<Guid, Hold> _holds = new();
-    private int _refusedRefreshes;
-    private int _lostRefreshes;
+    private readonly ConcurrentQueue<SandboxRequest> _requests = new();
+    private (int Status, string Error) _tokenError;
+    private int _refusedTokens;
+    private int _lostTokens;
 
-    /// <summary>Holds what comes next: before or after the network commits.</summary>
+    /// <summary>What arrived, oldest first: no bodies, no tokens.</summary>
+    public IEnumerable<SandboxRequest> Requests => _requests;
+
+    public void Note(HttpRequest request)
+    {
+        if (request.Path.StartsWithSegments("/control")) return;
+        _requests.Enqueue(new SandboxRequest(time.GetUtcNow(), request.Method, request.Path.ToString(),
+            request.Headers.TraceParent.ToString(), request.Headers["Idempotency-Key"].ToString()));
+        while (_requests.Count > MostRequests && _requests.TryDequeue(out _)) { }
+    }
+
+    public void Forget() => _requests.Clear();
+
+    /// <summary>
+    /// Holds what comes next: <c>before</c> or <c>after</c> a post is committed, when a <c>container</c> was made,
+    /// <c>tokenBefore</c> or <c>tokenAfter</c> tokens are traded.
+    /// </summary>
     public Hold Add(string when, int count)
     {
         var hold = new Hold(Guid.CreateVersion7(), when, count);
@@ -38,15 +57,19 @@ internal sealed class SandboxControl
         }
     }
 
-    /// <summary>The next <paramref name="count"/> refreshes are answered 503.</summary>
-    public void RefuseRefreshes(int count) => Interlocked.Exchange(ref _refusedRefreshes, count);
+    /// <summary>The next <paramref name="count"/> token calls are refused and change nothing.</summary>
+    public void RefuseTokens(int count, int status, string error)
+    {
+        _tokenError = (status, error);
+        Interlocked.Exchange(ref _refusedTokens, count);
+    }
 
-    /// <summary>The next <paramref name="count"/> refreshes are committed and never answered.</summary>
-    public void LoseRefreshes(int count) => Interlocked.Exchange(ref _lostRefreshes, count);
+    /// <summary>The next <paramref name="count"/> token calls are committed and never answered.</summary>
+    public void LoseTokens(int count) => Interlocked.Exchange(ref _lostTokens, count);
 
-    public bool TakeRefusedRefresh() => Take(ref _refusedRefreshes);
+    public (int Status, string Error)? TakeTokenError() => Take(ref _refusedTokens) ? _tokenError : null;
 
-    public bool TakeLostRefresh() => Take(ref _lostRefreshes);
+    public bool TakeLostToken() => Take(ref _lostTokens);
 
     private static bool Take(ref int left)
     {
@@ -75,3 +98,6 @@ internal sealed class SandboxControl
         }
     }
 }
+
+/// <summary>One request as the network received it.</summary>
+internal sealed record SandboxRequest(DateTimeOffset At, string Method, string Path, string TraceParent, string IdempotencyKey);

@@ -13,7 +13,7 @@ internal sealed class SandboxOptions
     [Required]
     public Uri Url { get; set; } = new("http://127.0.0.1:5081");
 
-    /// <summary>Opens <c>/control</c>: holding requests back, refusing refreshes, losing answers. For tests only.</summary>
+    /// <summary>Opens <c>/control</c>: holding requests back, refusing tokens, losing answers. For tests only.</summary>
     public bool Control { get; set; }
 
     [Required, MinLength(1)]
@@ -35,6 +35,14 @@ internal sealed class SandboxOptions
     /// <summary>How long <c>slowProcessing</c> takes.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan ProcessingTime { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a new post stays out of the listing that programs read; its page shows it at once.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan ListingDelay { get; set; }
+
+    /// <summary>Posts a minute for each page; 0: no limit.</summary>
+    [Range(0, 1_000_000)]
+    public int PostsPerMinute { get; set; }
 
     /// <summary>When a post with the fault <c>removedLater</c> disappears.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]

@@ -56,16 +56,12 @@ internal static class SandboxPages
         return Layout("Sandbox", page.ToString());
     }
 
-    public static string Feed(SandboxDestination destination, IEnumerable<SandboxPost> posts)
+    public static string Feed(SandboxDestination destination, List<SandboxPost> posts, int pageSize)
     {
         var page = new StringBuilder($"<h1>{Text(destination.Name)}</h1><p class=\"muted\">{Text(destination.Handle)}</p>");
-        var any = false;
-        foreach (var post in posts)
-        {
-            any = true;
-            page.Append(Article(post));
-        }
-        if (!any) page.Append("<p class=\"card muted\">Nothing has been published here yet.</p>");
+        foreach (var post in posts) page.Append(Article(post));
+        if (posts.Count == 0) page.Append("<p class=\"card muted\">Nothing has been published here yet.</p>");
+        if (posts.Count == pageSize) page.Append(CultureInfo.InvariantCulture, $"<p><a href=\"?before={posts[^1].Id}\">Older posts</a></p>");
         return Layout(destination.Name, page.ToString());
     }
 

@@ -15,6 +15,7 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
     private const long SchemaLock = 5_081_2026;
     private static readonly TimeSpan CodeLifetime = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan RefreshLifetime = TimeSpan.FromDays(60);
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(1);
 
     /// <summary>Creates the schema and its accounts; safe to run again and from two processes at once.</summary>
     public async Task CreateAsync(CancellationToken ct)
@@ -58,12 +59,17 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
                 ('lab-none', 'lab', 'Lab · no way to tell', '@lab-none', 'none', 4) ON CONFLICT DO NOTHING;
             """, connection, transaction);
         await create.ExecuteNonQueryAsync(ct);
+        await using var tidy = Command(connection, """
+            WITH codes AS (DELETE FROM sandbox.codes WHERE expires_at < $1)
+            DELETE FROM sandbox.tokens WHERE expires_at < $1
+            """, time.GetUtcNow() - Kept);
+        await tidy.ExecuteNonQueryAsync(ct);
         await transaction.CommitAsync(ct);
     }
 
     public Task<List<SandboxAccount>> AccountsAsync(CancellationToken ct) => ListAsync(
         "SELECT id, name, handle FROM sandbox.accounts ORDER BY id DESC",
-        row => new SandboxAccount(row.GetString(0), row.GetString(1), row.GetString(2)), ct);
+        Account, ct);
 
     public Task<List<SandboxDestination>> DestinationsAsync(string? accountId, CancellationToken ct) => ListAsync("""
         SELECT id, account_id, name, handle, mode FROM sandbox.destinations
@@ -196,13 +202,17 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
             """, Post, ct, id, time.GetUtcNow())).FirstOrDefault();
 
     /// <summary>What is public at a destination, newest first.</summary>
-    public Task<List<SandboxPost>> FeedAsync(string destinationId, DateTimeOffset? since, int limit, CancellationToken ct) =>
-        ListAsync("""
+    public Task<List<SandboxPost>> FeedAsync(SandboxFeed asked, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        return ListAsync("""
             SELECT id, destination_id, parent_id, body, created_at FROM sandbox.posts
-            WHERE destination_id = $1 AND (removed_at IS NULL OR removed_at > $2)
-              AND ($3::timestamptz IS NULL OR created_at >= $3)
-            ORDER BY created_at DESC, id DESC LIMIT $4
-            """, Post, ct, destinationId, time.GetUtcNow(), since, limit);
+            WHERE destination_id = $1 AND (removed_at IS NULL OR removed_at > $2) AND created_at <= $3
+              AND ($4::timestamptz IS NULL OR created_at >= $4)
+              AND ($5::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM sandbox.posts WHERE id = $5))
+            ORDER BY created_at DESC, id DESC LIMIT $6
+            """, Post, ct, asked.DestinationId, now, now - asked.Delay, asked.Since, asked.Before, asked.Limit);
+    }
 
     public async Task<Guid> CreateContainerAsync(
         string destinationId, string body, TimeSpan processing, CancellationToken ct)
@@ -239,6 +249,10 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
         ON CONFLICT (key) DO UPDATE SET used = fault_uses.used + 1 RETURNING used
         """, row => row.GetInt32(0), ct, key))[0];
 
+    /// <summary>How many uses of a list of faults there were.</summary>
+    public async Task<int> FaultsUsedAsync(string key, CancellationToken ct) => (await ListAsync(
+        "SELECT COALESCE((SELECT used + 1 FROM sandbox.fault_uses WHERE key = $1), 0)", row => row.GetInt32(0), ct, key))[0];
+
     private async Task<SandboxTokens> IssueAsync(
         NpgsqlConnection connection, Guid grantId, string accountId, TimeSpan lifetime, CancellationToken ct)
     {
@@ -246,8 +260,10 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
         await Command(connection, """
             INSERT INTO sandbox.tokens VALUES ($1, $3, 'access', $4), ($2, $3, 'refresh', $5)
             """, Hash(access), Hash(refresh), grantId, now + lifetime, now + RefreshLifetime).ExecuteNonQueryAsync(ct);
-        var account = (await AccountsAsync(ct)).Single(a => a.Id == accountId);
-        return new SandboxTokens(access, refresh, lifetime, RefreshLifetime, account);
+        await using var row = await Command(connection, "SELECT id, name, handle FROM sandbox.accounts WHERE id = $1",
+            accountId).ExecuteReaderAsync(ct);
+        await row.ReadAsync(ct);
+        return new SandboxTokens(access, refresh, lifetime, RefreshLifetime, Account(row));
     }
 
     private async Task<List<T>> ListAsync<T>(
@@ -280,6 +296,8 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
         foreach (var value in values) command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value });
     }
 
+    private static SandboxAccount Account(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2));
+
     private static SandboxPost Post(NpgsqlDataReader row) => new(row.GetGuid(0), row.GetString(1),
         row.IsDBNull(2) ? null : row.GetGuid(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4));
 
@@ -294,6 +312,11 @@ internal sealed record SandboxAccount(string Id, string Name, string Handle);
 internal sealed record SandboxDestination(string Id, string AccountId, string Name, string Handle, string Mode);
 
 internal sealed record SandboxPost(Guid Id, string DestinationId, Guid? ParentId, string Body, DateTimeOffset CreatedAt);
+
+/// <summary>A part of a feed: what is older than the post <paramref name="Before"/> and was made at or after
+/// <paramref name="Since"/>, but <paramref name="Delay"/> ago at least.</summary>
+internal sealed record SandboxFeed(
+    string DestinationId, int Limit, DateTimeOffset? Since = null, Guid? Before = null, TimeSpan Delay = default);
 
 internal sealed record SandboxContainer(Guid Id, string DestinationId, string Body, bool IsReady, Guid? PostId);
 

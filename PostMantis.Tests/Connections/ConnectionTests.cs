@@ -175,11 +175,11 @@ public sealed class ConnectionTests : IAsyncLifetime
     {
         await ConnectAsync("studio-page");
         _host.Clock.Advance(TimeSpan.FromMinutes(11));
-        await _sandbox.ControlAsync("/refreshes?refuse=1");
+        await _sandbox.ControlAsync("/tokens?refuse=1");
         Assert.Equal(1, await RefreshAsync());
         Assert.Equal(ProfileStatus.Active, Assert.Single(await ProfilesAsync()).Status);
         _host.Clock.Advance(TimeSpan.FromSeconds(30));
-        await _sandbox.ControlAsync("/refreshes?lose=1");
+        await _sandbox.ControlAsync("/tokens?lose=1");
         Assert.Equal(1, await RefreshAsync());
         _host.Clock.Advance(TimeSpan.FromMinutes(1));
         Assert.Equal(1, await RefreshAsync());

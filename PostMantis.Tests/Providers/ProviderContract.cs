@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PostMantis.Core.Providers;
+using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Providers;
 
@@ -17,6 +18,9 @@ public abstract class ProviderContract
     /// <summary>Options that make the next publishing call go through <paramref name="fault"/>; null where the simulator
     /// cannot.</summary>
     protected abstract JsonObject? Fault(string fault);
+
+    /// <summary>The same adapter, pointed at an address where something else answers, with a call timeout of 1 s.</summary>
+    protected abstract IProvider At(Uri address);
 
     /// <summary>How many posts with this text are public.</summary>
     protected abstract Task<int> CountAsync(string body);
@@ -132,4 +136,147 @@ public abstract class ProviderContract
         var outcome = await Provider.Publisher.PublishAsync(work, TestContext.Current.CancellationToken);
         Assert.Equal(DeliveryErrorCode.AuthRevoked, Assert.IsType<PublishOutcome.Rejected>(outcome).Error.Code);
     }
+
+    /// <summary>Answers no network should give: each as it stands on the wire, or null for silence.</summary>
+    public static TheoryData<string, string?> NoAnswers => new()
+    {
+        { "not JSON", Ok("<html>It works!</html>") },
+        { "an array", Ok("[]") },
+        { "nothing", Ok("") },
+        { "wrong types", Ok("""{"id": 5, "posts": 7, "destinations": {}, "access_token": [], "account": true, "error": 1}""") },
+        { "too deep", Ok(new string('[', 20_000)) },
+        { "a member twice", Ok("""{"id": "a", "id": "b", "access_token": "a", "access_token": "b"}""") },
+        { "half a character", Ok("""{"id": "\ud800", "access_token": "\ud800"}""") },
+        { "a half name", Ok("""{"\ud800": 1, "id": "\u0000"}""") },
+        { "control characters", Ok("""{"id": "a\u0000b", "access_token": "a\r\nX: y", "account": {"id": "a"}}""") },
+        { "an endless id", Ok($$"""{"id": "{{new string('a', 9000)}}", "access_token": "{{new string('a', 9000)}}"}""") },
+        { "too much", Ok($$"""{"x": "{{new string('a', 3 << 20)}}"}""") },
+        { "bad UTF-8", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n{\"id\":\"\u00ff\"}" },
+        { "an unknown charset", Ok("{}", "application/json; charset=klingon") },
+        { "cut short", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{\"id\":" },
+        { "broken chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}" },
+        { "no HTTP", "220 smtp ready\r\n" },
+        { "a closed door", "" },
+        { "silence", null },
+        { "500", "HTTP/1.1 500 Oh\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops" },
+        { "503 with JSON", "HTTP/1.1 503 Oh\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{\"id\":\"a\"}\r\n" },
+    };
+
+    [Theory]
+    [MemberData(nameof(NoAnswers))]
+    public async Task An_answer_that_says_nothing_decides_nothing(string name, string? answer)
+    {
+        Assert.NotEmpty(name);
+        await using var server = answer is null ? RawServer.Silent() : RawServer.Saying(answer);
+        var provider = At(server.Address);
+        var ct = TestContext.Current.CancellationToken;
+        var publishes = Destinations.Select(async pair =>
+        {
+            var (mode, destination) = pair;
+            var work = TestPublishWork.For(destination, Tokens, "x", Time);
+            var outcome = await provider.Publisher.PublishAsync(work, ct);
+            // Before anything can be public, trying again is safe; after that nobody knows.
+            if (work.CallStarted) Assert.IsType<PublishOutcome.Unconfirmed>(outcome);
+            else Assert.IsType<PublishOutcome.Retry>(outcome);
+            if (!work.CallStarted || mode == SettlementMode.None) return;
+            Assert.IsType<ReconcileOutcome.Inconclusive>(await provider.Reconciler.ReconcileAsync(work.Reconcile(mode), ct));
+        });
+        var trip = new ConsentTrip("state", new string('v', 43), new Uri("http://127.0.0.1:1/back"));
+        var (exchange, list) = (provider.Consent.ExchangeAsync(trip, "code", ct), provider.Consent.ListDestinationsAsync(Tokens, ct));
+        var (refresh, revoke) = (provider.Consent.RefreshAsync(Tokens, ct), provider.Consent.RevokeAsync(Tokens, ct));
+        await Task.WhenAll([.. publishes, revoke]);
+        Assert.IsType<ConsentOutcome.Refused>(await exchange);
+        Assert.IsType<DestinationsOutcome.Failed>(await list);
+        Assert.IsType<RefreshOutcome.Transient>(await refresh);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(401)]
+    [InlineData(403)]
+    [InlineData(404)]
+    [InlineData(409)]
+    [InlineData(422)]
+    [InlineData(429)]
+    public async Task What_a_network_says_in_a_refusal_is_cut_cleaned_and_free_of_secrets(int status)
+    {
+        var body = new JsonObject
+        {
+            ["error"] = new JsonObject
+            {
+                ["code"] = $"no\0\u001b[31m{Tokens.AccessToken}{new string('c', 5000)}",
+                ["message"] = $"{new string('m', 490)}{Tokens.AccessToken}\r\n{Tokens.RefreshToken}{string.Concat(Enumerable.Repeat("😀", 5000))}",
+            },
+        };
+        await using var server = RawServer.Answering($"{status} No", body.ToJsonString(),
+            headers: "Retry-After: 999999999999\r\n");
+        var provider = At(server.Address);
+        foreach (var destination in Destinations.Values)
+        {
+            var work = TestPublishWork.For(destination, Tokens, "x", Time);
+            var outcome = await provider.Publisher.PublishAsync(work, TestContext.Current.CancellationToken);
+            var error = outcome switch
+            {
+                PublishOutcome.Rejected rejected => rejected.Error,
+                PublishOutcome.Deferred deferred => deferred.Error,
+                _ => throw Xunit.Sdk.FailException.ForFailure($"{status} gave {outcome}"),
+            };
+            if (outcome is PublishOutcome.Deferred { RetryAfter: { } wait })
+                Assert.InRange(wait, TimeSpan.Zero, TimeSpan.FromDays(1));
+            Assert.DoesNotContain(Tokens.AccessToken, outcome.ToString(), StringComparison.Ordinal);
+            foreach (var text in new[] { error.Provider!.Code, error.Provider.Message })
+            {
+                Assert.InRange(text!.Length, 1, 500);
+                Assert.DoesNotContain(text, char.IsControl);
+                // Half a character could not be stored.
+                Assert.Equal(text, System.Text.Encoding.UTF8.GetString(System.Text.Encoding.UTF8.GetBytes(text)));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("file:///etc/passwd")]
+    [InlineData("https://user:pw@example.com/")]
+    [InlineData("/relative")]
+    public async Task A_link_nobody_should_click_is_left_out(string url)
+    {
+        await using var server = RawServer.Answering("201 Created",
+            new JsonObject { ["id"] = "1", ["url"] = url, ["status"] = "ready" }.ToJsonString());
+        var provider = At(server.Address);
+        foreach (var destination in Destinations.Values)
+        {
+            var work = TestPublishWork.For(destination, Tokens, "x", Time);
+            var outcome = await provider.Publisher.PublishAsync(work, TestContext.Current.CancellationToken);
+            Assert.Null(Assert.IsType<PublishOutcome.Published>(outcome).Url);
+        }
+    }
+
+    [Fact]
+    public async Task A_redirect_is_not_followed_with_a_write()
+    {
+        await using var elsewhere = RawServer.Answering("201 Created", """{"id": "stolen"}""");
+        foreach (var status in new[] { "302 Found", "307 Temporary Redirect", "308 Permanent Redirect" })
+        {
+            await using var server = RawServer.Answering(status, "{}", headers: $"Location: {elsewhere.Address}\r\n");
+            var work = TestPublishWork.For(Destinations.Values.First(), Tokens, "x", Time);
+            var outcome = await At(server.Address).Publisher.PublishAsync(work, TestContext.Current.CancellationToken);
+            Assert.IsType<PublishOutcome.Rejected>(outcome);
+        }
+    }
+
+    [Fact]
+    public async Task Revoked_tokens_ask_for_a_person_on_every_call()
+    {
+        var (outcome, work) = await PublishAsync(Destinations.Keys.First(), "revoked", "authRevoked");
+        var error = Assert.IsType<PublishOutcome.Rejected>(outcome).Error;
+        Assert.Equal((DeliveryErrorCode.AuthRevoked, NextStep.Reconnect), (error.Code, error.NextStep));
+        Assert.Equal(0, await CountAsync("revoked"));
+        Assert.IsType<RefreshOutcome.Revoked>(
+            await Provider.Consent.RefreshAsync(work.Tokens, TestContext.Current.CancellationToken));
+    }
+
+    private static string Ok(string body, string type = "application/json") =>
+        $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {System.Text.Encoding.UTF8.GetByteCount(body)}\r\n"
+        + $"Connection: close\r\n\r\n{body}";
 }

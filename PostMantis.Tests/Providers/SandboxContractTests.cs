@@ -1,20 +1,26 @@
 using System.Text.Json.Nodes;
 using System.Web;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Providers.Sandbox;
+using PostMantis.ServiceDefaults;
 using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Providers;
 
-public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
+public sealed class SandboxContractTests(SandboxFixture sandbox)
+    : ProviderContract, IClassFixture<SandboxFixture>, IAsyncLifetime
 {
     private static readonly Uri Callback = new("http://127.0.0.1:5080/connect/callback/sandbox");
-    private SandboxServer _sandbox = null!;
-    private PostMantisHost _host = null!;
+    private readonly SandboxServer _sandbox = sandbox.Server;
+    private readonly List<IHost> _hosts = [];
+    private IProvider _provider = null!;
     private GrantTokens _tokens = null!;
     private Dictionary<SettlementMode, Destination> _destinations = null!;
 
-    protected override IProvider Provider => _host.Services.GetRequiredService<ProviderCatalog>().Get("sandbox");
+    protected override IProvider Provider => _provider;
 
     protected override GrantTokens Tokens => _tokens;
 
@@ -22,8 +28,7 @@ public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _sandbox = await SandboxServer.StartAsync();
-        _host = await PostMantisHost.StartAsync(_sandbox.Settings, movedClock: false);
+        _provider = At(_sandbox.Address);
         _tokens = (await ConnectAsync("lab")).Tokens;
         var listed = await Provider.Consent.ListDestinationsAsync(_tokens, default);
         var none = new DeliveryContent("", null, [], [], null, []);
@@ -32,16 +37,31 @@ public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
         Assert.Equal(4, _destinations.Count);
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        await _host.DisposeAsync();
-        await _sandbox.DisposeAsync();
+        foreach (var host in _hosts) host.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     protected override JsonObject Fault(string fault) => new()
     {
         ["faults"] = new JsonArray(new JsonObject { ["on"] = "publish", ["fault"] = fault }),
     };
+
+    protected override IProvider At(Uri address)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            [$"{SandboxSettings.Section}:BaseUrl"] = address.AbsoluteUri,
+            [$"{SandboxSettings.Section}:Timeout"] = "00:00:01",
+        });
+        builder.AddServiceDefaults();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSandboxProvider();
+        _hosts.Add(builder.Build());
+        return _hosts[^1].Services.GetRequiredService<IProvider>();
+    }
 
     protected override async Task<int> CountAsync(string body) => (await _sandbox.PostsAsync()).Count(p => p.Body == body);
 
@@ -97,7 +117,7 @@ public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
         Assert.NotEqual(tokens.RefreshToken, first.RefreshToken);
         Assert.IsType<RefreshOutcome.Revoked>(await Provider.Consent.RefreshAsync(
             new GrantTokens { AccessToken = "", RefreshToken = "sbx_rt_unknown" }, default));
-        await _sandbox.ControlAsync("/refreshes?lose=1");
+        await _sandbox.ControlAsync("/tokens?lose=1");
         Assert.IsType<RefreshOutcome.Transient>(await Provider.Consent.RefreshAsync(first, default));
         Assert.IsType<RefreshOutcome.Refreshed>(await Provider.Consent.RefreshAsync(first, default));
     }
@@ -143,14 +163,9 @@ public sealed class SandboxContractTests : ProviderContract, IAsyncLifetime
     [Fact]
     public async Task A_network_that_is_away_has_taken_nothing()
     {
-        var (mode, destination) = Destinations.First();
-        var work = TestPublishWork.For(destination, Tokens, "away", Time);
-        var client = _sandbox.Address;
-        await _sandbox.DisposeAsync();
-        Assert.IsType<PublishOutcome.Retry>(await Provider.Publisher.PublishAsync(work, default));
-        _sandbox = await SandboxServer.StartAsync();
-        Assert.NotEqual(client, _sandbox.Address);
-        Assert.Equal(mode, Provider.Publisher.ModeOf(work.Target, work.Content));
+        var work = TestPublishWork.For(Destinations.Values.First(), Tokens, "away", Time);
+        var nobody = At(new Uri($"http://127.0.0.1:{PostgresServer.FreePort()}"));
+        Assert.IsType<PublishOutcome.Retry>(await nobody.Publisher.PublishAsync(work, default));
     }
 
     [Fact]

@@ -23,15 +23,13 @@ internal sealed class SandboxConsent(SandboxClient client, IOptions<SandboxSetti
     {
         ArgumentNullException.ThrowIfNull(trip);
         var answer = await client.PostFormAsync("/oauth/token", Form("authorization_code",
-            ("code", code), ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("code_verifier", trip.CodeVerifier)), ct);
-        if (!answer.IsSuccess)
-            return new ConsentOutcome.Refused(answer.Silence is not null || answer.IsServerFault
-                ? SandboxErrors.Unavailable(answer)
-                : SandboxErrors.Of(answer));
+            ("code", code), ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("code_verifier", trip.CodeVerifier)),
+            [settings.Value.ClientSecret, code, trip.CodeVerifier], ct);
+        if (!answer.IsSuccess) return new ConsentOutcome.Refused(SandboxErrors.Of(answer));
         var account = answer.Body?["account"] as JsonObject;
-        return ReadTokens(answer) is { } tokens && SandboxAnswer.Text(account?["id"]) is { } id
-            ? new ConsentOutcome.Granted(tokens, new ProviderAccount(id, SandboxAnswer.Text(account?["name"]) ?? id,
-                SandboxAnswer.Text(account?["handle"]), null))
+        return ReadTokens(answer) is { } tokens && ProviderText.Id(SandboxAnswer.Text(account?["id"])) is { } id
+            ? new ConsentOutcome.Granted(tokens, new ProviderAccount(id, Words(account?["name"]) ?? id,
+                Words(account?["handle"]), null))
             : new ConsentOutcome.Refused(SandboxErrors.Of(answer));
     }
 
@@ -39,18 +37,15 @@ internal sealed class SandboxConsent(SandboxClient client, IOptions<SandboxSetti
     {
         ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.GetAsync("/v1/destinations", tokens.AccessToken, ct);
-        if (!answer.IsSuccess)
-            return new DestinationsOutcome.Failed(answer.Silence is not null || answer.IsServerFault
-                ? SandboxErrors.Unavailable(answer)
-                : SandboxErrors.Of(answer));
-        if (answer.Body?["destinations"] is not JsonArray items)
+        if (!answer.IsSuccess || answer.Body?["destinations"] is not JsonArray items)
             return new DestinationsOutcome.Failed(SandboxErrors.Of(answer));
         List<Destination> found = [];
         foreach (var item in items.OfType<JsonObject>())
         {
-            if (SandboxAnswer.Text(item["id"]) is not { Length: > 0 } id || SandboxAnswer.Text(item["mode"]) is not { } mode)
+            if (ProviderText.Id(SandboxAnswer.Text(item["id"])) is not { } id
+                || ProviderText.Code(SandboxAnswer.Text(item["mode"])) is not { } mode)
                 continue;
-            found.Add(new Destination(id, SandboxAnswer.Text(item["name"]) ?? id, SandboxAnswer.Text(item["handle"]), null,
+            found.Add(new Destination(id, Words(item["name"]) ?? id, Words(item["handle"]), null,
                 new Dictionary<string, string> { [SandboxPublisher.ModeFact] = mode }));
         }
         return new DestinationsOutcome.Listed(found);
@@ -60,7 +55,8 @@ internal sealed class SandboxConsent(SandboxClient client, IOptions<SandboxSetti
     {
         ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.PostFormAsync("/oauth/token",
-            Form("refresh_token", ("refresh_token", tokens.RefreshToken ?? "")), ct);
+            Form("refresh_token", ("refresh_token", tokens.RefreshToken ?? "")),
+            [settings.Value.ClientSecret, tokens.RefreshToken ?? ""], ct);
         if (answer.IsSuccess && ReadTokens(answer) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
         return answer.Code == "invalid_grant"
             ? new RefreshOutcome.Revoked(new DeliveryError(DeliveryErrorCode.AuthRevoked, "The grant has been ended.",
@@ -71,7 +67,8 @@ internal sealed class SandboxConsent(SandboxClient client, IOptions<SandboxSetti
     public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return client.PostFormAsync("/oauth/revoke", Form("", ("token", tokens.AccessToken)), ct);
+        return client.PostFormAsync("/oauth/revoke", Form("", ("token", tokens.AccessToken)),
+            [settings.Value.ClientSecret, tokens.AccessToken], ct);
     }
 
     private Dictionary<string, string> Form(string grantType, params (string Name, string Value)[] fields)
@@ -88,16 +85,19 @@ internal sealed class SandboxConsent(SandboxClient client, IOptions<SandboxSetti
 
     private GrantTokens? ReadTokens(SandboxAnswer answer)
     {
-        if (SandboxAnswer.Text(answer.Body?["access_token"]) is not { Length: > 0 } access) return null;
+        if (ProviderText.Token(SandboxAnswer.Text(answer.Body?["access_token"])) is not { } access) return null;
         return new GrantTokens
         {
             AccessToken = access,
-            RefreshToken = SandboxAnswer.Text(answer.Body?["refresh_token"]),
+            RefreshToken = ProviderText.Token(SandboxAnswer.Text(answer.Body?["refresh_token"])),
             AccessTokenExpiresAt = After(answer.Body?["expires_in"]),
             RefreshTokenExpiresAt = After(answer.Body?["refresh_token_expires_in"]),
-            Scopes = SandboxAnswer.Text(answer.Body?["scope"])?.Split(' ') ?? [],
+            Scopes = Words(answer.Body?["scope"])?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [],
         };
     }
+
+    private static string? Words(JsonNode? node) =>
+        ProviderText.Message(SandboxAnswer.Text(node)) is { Length: > 0 } words ? words : null;
 
     private DateTimeOffset? After(JsonNode? seconds) =>
         seconds is JsonValue value && value.TryGetValue<int>(out var count) && count > 0

@@ -7,11 +7,12 @@ namespace PostMantis.Core.Providers.Sandbox;
 internal static class SandboxErrors
 {
     public static DeliveryError Unavailable(SandboxAnswer? answer = null) => new(ProviderUnavailable,
-        "The sandbox network could not be reached.", NextStep.Wait, Retryable: true, answer?.Provider);
+        "The sandbox network gave no answer that can be read.", NextStep.Wait, Retryable: true, answer?.Provider);
 
-    /// <summary>The error of a definite refusal.</summary>
+    /// <summary>What an answer that is not a yes means.</summary>
     public static DeliveryError Of(SandboxAnswer answer) => (answer.Status, answer.Code) switch
     {
+        _ when answer.Silence is not null || answer.IsServerFault || answer.IsSuccess => Unavailable(answer),
         (HttpStatusCode.Unauthorized, "token_expired") => new(AuthRevoked, "The access token has expired.",
             NextStep.Wait, true, answer.Provider),
         (HttpStatusCode.Unauthorized, _) => new(AuthRevoked, "The grant has been ended.", NextStep.Reconnect, false,

@@ -50,28 +50,28 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         if (marked && !(await work.MarkAsync(ct)).IsOpen)
             return new PublishOutcome.Retry(SandboxErrors.Unavailable());
         work.CallStarts();
-        var answer = await client.PostAsync($"/v1/destinations/{work.Target.ProviderProfileId}/posts",
+        var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
             work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body }, Headers(work, key), ct);
         return Read(answer);
     }
 
     private async Task<PublishOutcome> PublishContainerAsync(PublishWork work, CancellationToken ct)
     {
-        var containers = $"/v1/destinations/{work.Target.ProviderProfileId}/containers";
+        var containers = $"{SandboxClient.PageOf(work.Target)}/containers";
         if (!work.Handles.TryGetValue(ContainerHandle, out var container))
         {
             var made = await client.PostAsync(containers, work.Tokens.AccessToken,
                 new JsonObject { ["body"] = work.Content.Body }, Headers(work, null), ct);
-            if (!made.IsSuccess)
+            container = made.IsSuccess ? ProviderText.Id(SandboxAnswer.Text(made.Body?["id"])) : null;
+            if (container is null)
             {
                 // A container is not public: without its id nothing of it can be.
-                return made.Silence is not null || made.IsServerFault
+                return Read(made) is PublishOutcome.Unconfirmed or PublishOutcome.Published
                     ? new PublishOutcome.Retry(SandboxErrors.Unavailable(made))
                     : Read(made);
             }
-            container = SandboxAnswer.Text(made.Body?["id"]);
-            if (container is null) return new PublishOutcome.Retry(SandboxErrors.Unavailable(made));
             await work.SaveHandleAsync(ContainerHandle, container, ct);
+            if (SandboxAnswer.Text(made.Body?["status"]) == "ready") return await MakePublicAsync(work, containers, container, ct);
         }
 
         var status = await client.GetAsync($"{containers}/{Uri.EscapeDataString(container)}", work.Tokens.AccessToken, ct);
@@ -84,10 +84,16 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             case "published" when ReadPost(status.Body?["post"]) is { } already:
                 return already;
             default:
-                work.CallStarts();
-                return Read(await client.PostAsync($"{containers}/{Uri.EscapeDataString(container)}/publish",
-                    work.Tokens.AccessToken, [], Headers(work, null), ct));
+                return await MakePublicAsync(work, containers, container, ct);
         }
+    }
+
+    private async Task<PublishOutcome> MakePublicAsync(
+        PublishWork work, string containers, string container, CancellationToken ct)
+    {
+        work.CallStarts();
+        return Read(await client.PostAsync($"{containers}/{Uri.EscapeDataString(container)}/publish",
+            work.Tokens.AccessToken, [], Headers(work, null), ct));
     }
 
     private async Task<PublishOutcome> PublishRepliesAsync(
@@ -103,7 +109,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             }
             var isComment = part.Kind == PartKind.FirstComment;
             var text = isComment ? work.Content.FirstComment?.Body : work.Content.Thread[part.Index - 1].Body;
-            var answer = await client.PostAsync($"/v1/destinations/{work.Target.ProviderProfileId}/posts",
+            var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
                 work.Tokens.AccessToken, new JsonObject
                 {
                     ["body"] = text,
@@ -118,9 +124,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             }
 
             // A reply carries a key, so that trying again cannot double it.
-            var error = answer.Silence is not null || answer.IsServerFault
-                ? SandboxErrors.Unavailable(answer)
-                : SandboxErrors.Of(answer);
+            var error = SandboxErrors.Of(answer);
             Put(parts, part with { Status = PartStatus.Failed, Error = error });
             if (!isComment) return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, error);
         }
@@ -144,8 +148,8 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
     }
 
     private static PublishOutcome.Published? ReadPost(JsonNode? post) =>
-        post is JsonObject found && SandboxAnswer.Text(found["id"]) is { Length: > 0 } id
-            ? new PublishOutcome.Published(id, SandboxAnswer.Text(found["url"]), [])
+        post is JsonObject found && ProviderText.Id(SandboxAnswer.Text(found["id"])) is { } id
+            ? new PublishOutcome.Published(id, ProviderText.Url(SandboxAnswer.Text(found["url"])), [])
             : null;
 
     private static string KeyOf(PublishWork work, int part) => $"{work.DeliveryId}:{part}";

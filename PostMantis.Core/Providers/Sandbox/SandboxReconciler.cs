@@ -9,6 +9,7 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
 {
     // The network's clock and ours need not agree.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
+    private const int MostPages = 100;
 
     public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
@@ -25,7 +26,7 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
     private async Task<ReconcileOutcome> ByKeyAsync(ReconcileWork work, CancellationToken ct)
     {
         var answer = await client.GetAsync(
-            $"/v1/destinations/{work.Target.ProviderProfileId}/keys/{work.DeliveryId}:0", work.Tokens.AccessToken, ct);
+            $"{SandboxClient.PageOf(work.Target)}/keys/{work.DeliveryId}:0", work.Tokens.AccessToken, ct);
         return answer.Status == HttpStatusCode.NotFound && answer.Code == "not_found"
             ? new ReconcileOutcome.NotListed()
             : Found(answer, answer.Body);
@@ -36,9 +37,9 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
         if (!work.Handles.TryGetValue(SandboxPublisher.ContainerHandle, out var container))
             return new ReconcileOutcome.Absent();
         var answer = await client.GetAsync(
-            $"/v1/destinations/{work.Target.ProviderProfileId}/containers/{Uri.EscapeDataString(container)}",
+            $"{SandboxClient.PageOf(work.Target)}/containers/{Uri.EscapeDataString(container)}",
             work.Tokens.AccessToken, ct);
-        if (answer.Status == HttpStatusCode.NotFound) return new ReconcileOutcome.Absent();
+        if (answer.Status == HttpStatusCode.NotFound && answer.Code == "not_found") return new ReconcileOutcome.Absent();
         return answer.IsSuccess && SandboxAnswer.Text(answer.Body?["status"]) is "ready" or "processing"
             ? new ReconcileOutcome.NotListed()
             : Found(answer, answer.Body?["post"]);
@@ -48,30 +49,37 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
     {
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
         var since = (marked - Skew).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        var answer = await client.GetAsync(
-            $"/v1/destinations/{work.Target.ProviderProfileId}/posts?since={since}", work.Tokens.AccessToken, ct);
-        if (!answer.IsSuccess || answer.Body?["posts"] is not JsonArray posts) return Inconclusive(answer);
-
-        // Oldest first: of several that could be ours, the one made first after the mark is.
-        foreach (var post in posts.OfType<JsonObject>().Reverse())
+        ReconcileOutcome.Found? oldest = null;
+        string? cursor = null;
+        for (var page = 0; page < MostPages; page++)
         {
-            if (post["parentId"] is null && SandboxAnswer.Text(post["id"]) is { } id && !work.OwnedPostIds.Contains(id)
-                && Same(post["body"], work.Content.Body))
-                return new ReconcileOutcome.Found(id, SandboxAnswer.Text(post["url"]));
+            var answer = await client.GetAsync($"{SandboxClient.PageOf(work.Target)}/posts?since={since}"
+                + (cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}"), work.Tokens.AccessToken, ct);
+            if (!answer.IsSuccess || answer.Body?["posts"] is not JsonArray posts) return Inconclusive(answer);
+            foreach (var post in posts.OfType<JsonObject>())
+            {
+                if (post["parentId"] is null && SandboxAnswer.Text(post["body"]) == work.Content.Body
+                    && Read(post) is { } found && !work.OwnedPostIds.Contains(found.ProviderPostId))
+                    oldest = found;
+            }
+            cursor = ProviderText.Id(SandboxAnswer.Text(answer.Body["nextCursor"]));
+            if (cursor is not null) continue;
+            // Of several that could be ours, the one made first after the mark is.
+            if (oldest is not null) return oldest;
+            var isComplete = answer.Body["complete"] is JsonValue said && said.TryGetValue<bool>(out var complete) && complete;
+            return isComplete ? new ReconcileOutcome.NotListed() : Inconclusive(answer);
         }
-        return answer.Body["complete"] is JsonValue complete && complete.TryGetValue<bool>(out var isComplete) && isComplete
-            ? new ReconcileOutcome.NotListed()
-            : Inconclusive(answer);
+        return new ReconcileOutcome.Inconclusive("listing_too_long");
     }
 
     private static ReconcileOutcome Found(SandboxAnswer answer, JsonNode? post) =>
-        answer.IsSuccess && post is JsonObject found && SandboxAnswer.Text(found["id"]) is { } id
-            ? new ReconcileOutcome.Found(id, SandboxAnswer.Text(found["url"]))
-            : Inconclusive(answer);
+        answer.IsSuccess && post is JsonObject found && Read(found) is { } read ? read : Inconclusive(answer);
+
+    private static ReconcileOutcome.Found? Read(JsonObject post) =>
+        ProviderText.Id(SandboxAnswer.Text(post["id"])) is { } id
+            ? new ReconcileOutcome.Found(id, ProviderText.Url(SandboxAnswer.Text(post["url"])))
+            : null;
 
     private static ReconcileOutcome.Inconclusive Inconclusive(SandboxAnswer answer) =>
         new(answer.Code ?? "no_answer", answer.RetryAfter);
-
-    private static bool Same(JsonNode? body, string? text) =>
-        body is JsonValue value && value.TryGetValue<string>(out var found) && string.Equals(found, text, StringComparison.Ordinal);
 }
