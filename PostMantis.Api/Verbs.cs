@@ -58,6 +58,7 @@ internal static class Verbs
                 await using (var network = SandboxApp.Build(Rest(args, verb)))
                 {
                     await network.StartSandboxAsync(CancellationToken.None);
+                    await Console.Out.WriteLineAsync($"The sandbox network listens at {string.Join(", ", network.Urls)}.");
                     await network.WaitForShutdownAsync();
                 }
                 return 0;

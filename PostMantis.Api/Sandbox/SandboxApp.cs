@@ -26,7 +26,8 @@ internal static class SandboxApp
             Args = args,
             ApplicationName = typeof(SandboxApp).Assembly.GetName().Name,
         });
-        if (settings is not null) builder.Configuration.AddConfiguration(settings);
+        // As a copy: what is set here, such as where to listen, must not reach the process that hosts us.
+        if (settings is not null) builder.Configuration.AddInMemoryCollection(settings.AsEnumerable().Where(IsOurs));
         builder.Services.AddOptions<SandboxOptions>().BindConfiguration(SandboxOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
@@ -61,6 +62,10 @@ internal static class SandboxApp
         await app.StartAsync(ct);
     }
 
+    private static bool IsOurs(KeyValuePair<string, string?> setting) =>
+        setting.Key.StartsWith($"{SandboxOptions.Section}:", StringComparison.OrdinalIgnoreCase)
+        || setting.Key.StartsWith("ConnectionStrings:", StringComparison.OrdinalIgnoreCase);
+
     // The product's own pool uses the same server.
     private static string Pool(string connectionString)
     {
@@ -75,7 +80,7 @@ internal static class SandboxApp
         return next(context);
     }
 
-    private static Task SecureAsync(HttpContext context, RequestDelegate next)
+    private static async Task SecureAsync(HttpContext context, RequestDelegate next)
     {
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
@@ -83,9 +88,19 @@ internal static class SandboxApp
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
         // Nothing here has a name with it, and the database takes no text with it.
-        if (!context.Request.Path.Value!.Contains('\0', StringComparison.Ordinal)) return next(context);
-        context.Response.StatusCode = StatusCodes.Status400BadRequest;
-        return Task.CompletedTask;
+        if (context.Request.Path.Value!.Contains('\0', StringComparison.Ordinal))
+        {
+            context.Response.StatusCode = StatusCodes.Status400BadRequest;
+            return;
+        }
+        try
+        {
+            await next(context);
+        }
+        catch (BadHttpRequestException e)
+        {
+            context.Response.StatusCode = e.StatusCode;
+        }
     }
 
     private static void MapPages(WebApplication app)

@@ -1,4 +1,7 @@
+using System.Buffers.Text;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -55,6 +58,39 @@ internal sealed class SandboxServer : IAsyncDisposable
         using var answer = await Client.PostAsync(new Uri(Address, "/oauth/authorize"), new FormUrlEncodedContent(fields));
         Assert.Equal(302, (int)answer.StatusCode);
         return answer.Headers.Location!;
+    }
+
+    /// <summary>The whole trip for <paramref name="account"/>: an access token.</summary>
+    public async Task<string> ConnectAsync(string account)
+    {
+        const string back = "http://127.0.0.1:5080/connect/callback/sandbox";
+        var verifier = new string('v', 64);
+        var challenge = Base64Url.EncodeToString(SHA256.HashData(Encoding.ASCII.GetBytes(verifier)));
+        var url = await ConsentAsync(new Uri(Address, "/oauth/authorize?response_type=code&client_id=postmantis&state=s"
+            + $"&redirect_uri={Uri.EscapeDataString(back)}&code_challenge={challenge}&code_challenge_method=S256"), account);
+        using var answer = await Client.PostAsync("/oauth/token", new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["grant_type"] = "authorization_code",
+            ["client_id"] = "postmantis",
+            ["client_secret"] = "sandbox-client-secret",
+            ["code"] = System.Web.HttpUtility.ParseQueryString(url.Query)["code"]!,
+            ["redirect_uri"] = back,
+            ["code_verifier"] = verifier,
+        }));
+        return (string)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["access_token"]!;
+    }
+
+    /// <summary>Everything in some tables of the network, as text.</summary>
+    public async Task<string> DumpAsync(params string[] tables)
+    {
+        var rows = new StringBuilder();
+        foreach (var table in tables)
+        {
+            await using var command = _database.CreateCommand($"SELECT to_json(t)::text FROM sandbox.{table} t");
+            await using var reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync()) rows.AppendLine(reader.GetString(0));
+        }
+        return rows.ToString();
     }
 
     /// <summary>Every root post the network ever took, removed ones too.</summary>
