@@ -27,7 +27,7 @@ internal static class AdminVerb
     {
         string[] configuration = [.. args.Where(a => a.StartsWith("--", StringComparison.Ordinal) && a.Contains('='))];
         string[] words = [.. args.Except(configuration)];
-        await using var app = PostMantisApp.Build(configuration, builder => builder.Logging.ClearProviders());
+        await using var app = PostMantisApp.Build(configuration, builder => builder.Logging.ClearProviders(), serves: false);
         await using var scope = app.Services.CreateAsyncScope();
         switch (words)
         {

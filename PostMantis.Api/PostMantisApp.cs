@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using PostMantis.Api.Http;
 using PostMantis.Api.Sandbox;
@@ -14,7 +15,9 @@ namespace PostMantis.Api;
 internal static class PostMantisApp
 {
     /// <summary>The whole application; <paramref name="configure"/> comes last, so that it has the final word.</summary>
-    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    /// <param name="serves">False for commands, which need less configuration than serving does.</param>
+    public static WebApplication Build(
+        string[] args, Action<WebApplicationBuilder>? configure = null, bool serves = true)
     {
         // From build output, static assets answer with 0 bytes unless their manifest is loaded; a published app has
         // them beside itself and must not depend on the folder it is started in.
@@ -45,6 +48,7 @@ internal static class PostMantisApp
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
 
         var app = builder.Build();
+        if (serves) app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.UseProxies();
         app.UsePostMantisApi();
         app.UsePostMantisWeb();

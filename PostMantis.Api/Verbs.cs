@@ -25,14 +25,24 @@ internal static class Verbs
         }
         catch (OptionsValidationException refusal)
         {
-            foreach (var failure in refusal.Failures) await Console.Error.WriteLineAsync($"PostMantis does not start: {failure}");
-            return 1;
+            return await RefuseAsync(refusal.Failures);
+        }
+        catch (AggregateException refusals) when (refusals.InnerExceptions.All(e => e is OptionsValidationException))
+        {
+            return await RefuseAsync(refusals.InnerExceptions.Cast<OptionsValidationException>().SelectMany(e => e.Failures));
         }
         catch (NpgsqlException error) when (error is not PostgresException)
         {
             await Console.Error.WriteLineAsync($"The database does not answer: {error.Message}");
             return 1;
         }
+    }
+
+    private static async Task<int> RefuseAsync(IEnumerable<string> failures)
+    {
+        foreach (var failure in failures.Distinct())
+            await Console.Error.WriteLineAsync($"PostMantis does not start: {failure}");
+        return 1;
     }
 
     private static async Task<int> RunVerbAsync(string[] args)
@@ -44,13 +54,12 @@ internal static class Verbs
             case "serve":
                 await using (var app = PostMantisApp.Build(Rest(args, verb)))
                 {
-                    app.Services.GetRequiredService<IStartupValidator>().Validate();
                     await app.MigrateIfAskedAsync();
                     await app.RunAsync();
                 }
                 return 0;
             case "migrate":
-                await using (var app = PostMantisApp.Build(Rest(args, verb)))
+                await using (var app = PostMantisApp.Build(Rest(args, verb), serves: false))
                 await using (var scope = app.Services.CreateAsyncScope())
                     await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
                 return 0;

@@ -162,14 +162,18 @@ internal sealed partial class MasterKeys
 internal sealed class MasterKeyException(string message) : Exception(message);
 
 /// <summary>Refuses to start without a usable master key.</summary>
-internal sealed class MasterKeysAtStart(IOptions<InstanceOptions> instance, IHostEnvironment environment)
+internal sealed class MasterKeysAtStart(
+    IEnumerable<IConfigureOptions<InstanceOptions>> configurations, IHostEnvironment environment)
     : IValidateOptions<VaultOptions>
 {
     public ValidateOptionsResult Validate(string? name, VaultOptions options)
     {
+        // What is wrong with the instance's own options is said by them.
+        var instance = new InstanceOptions();
+        foreach (var configuration in configurations) configuration.Configure(instance);
         try
         {
-            MasterKeys.Read(options, instance.Value, environment);
+            MasterKeys.Read(options, instance, environment);
             return ValidateOptionsResult.Success;
         }
         catch (Exception e) when (e is MasterKeyException or IOException or UnauthorizedAccessException)

@@ -15,11 +15,14 @@ namespace PostMantis.Core.Vault;
 /// who can write the table but has no master key cannot plant a key and so cannot forge a session.
 /// </summary>
 internal sealed partial class SealedKeyRepository(
-    IServiceScopeFactory scopes, SecretVault vault, ILogger<SealedKeyRepository> logger) : IXmlRepository
+    IServiceScopeFactory scopes, Lazy<SecretVault> lazyVault, ILogger<SealedKeyRepository> logger) : IXmlRepository
 {
     private const string Table = "data_protection_keys";
     private const string Column = "xml";
     private static readonly XName _sealed = "sealed";
+
+    // The commands of an operator build the application and need no master key.
+    private SecretVault Vault => lazyVault.Value;
 
     public IReadOnlyCollection<XElement> GetAllElements()
     {
@@ -38,7 +41,7 @@ internal sealed partial class SealedKeyRepository(
         db.DataProtectionKeys.Add(new DataProtectionKey
         {
             FriendlyName = friendlyName,
-            Xml = Wrap(vault.SealText(PlaceOf(friendlyName), element.ToString(SaveOptions.DisableFormatting))),
+            Xml = Wrap(Vault.SealText(PlaceOf(friendlyName), element.ToString(SaveOptions.DisableFormatting))),
         });
         db.SaveChanges();
     }
@@ -46,13 +49,13 @@ internal sealed partial class SealedKeyRepository(
     /// <summary>Brings every row under the current master key; answers how many it rewrote.</summary>
     public async Task<int> ResealAsync(PostMantisDb db, CancellationToken ct)
     {
-        var header = vault.CurrentHeader;
+        var header = Vault.CurrentHeader;
         var resealed = 0;
         foreach (var row in await db.DataProtectionKeys.AsNoTracking().OrderBy(k => k.Id).ToListAsync(ct))
         {
             if (EnvelopeOf(row) is not { } envelope || envelope.AsSpan().StartsWith(header) || Open(row) is not { } element)
                 continue;
-            var xml = Wrap(vault.SealText(PlaceOf(row.FriendlyName!), element.ToString(SaveOptions.DisableFormatting)));
+            var xml = Wrap(Vault.SealText(PlaceOf(row.FriendlyName!), element.ToString(SaveOptions.DisableFormatting)));
             resealed += await db.DataProtectionKeys.Where(k => k.Id == row.Id && k.Xml == row.Xml)
                 .ExecuteUpdateAsync(k => k.SetProperty(x => x.Xml, xml), ct);
         }
@@ -70,7 +73,7 @@ internal sealed partial class SealedKeyRepository(
         }
         try
         {
-            using var opened = vault.Open(place, envelope);
+            using var opened = Vault.Open(place, envelope);
             return XElement.Parse(opened.ReadText());
         }
         catch (VaultException e)

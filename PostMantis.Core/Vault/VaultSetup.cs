@@ -24,7 +24,9 @@ public static class VaultSetup
             provider.GetServices<SealedColumn>(), provider.GetRequiredService<VaultTelemetry>(),
             provider.GetRequiredService<IOptions<VaultOptions>>(), provider.GetRequiredService<ILogger<Resealer>>()));
 
-        services.AddSingleton<SealedKeyRepository>();
+        services.AddSingleton(provider => new SealedKeyRepository(provider.GetRequiredService<IServiceScopeFactory>(),
+            new Lazy<SecretVault>(provider.GetRequiredService<SecretVault>),
+            provider.GetRequiredService<ILogger<SealedKeyRepository>>()));
         services.AddDataProtection().SetApplicationName("PostMantis");
         services.AddOptions<KeyManagementOptions>().Configure<SealedKeyRepository>((options, repository) =>
             options.XmlRepository = repository);

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -70,6 +71,9 @@ public sealed class PostMantisHost : IAsyncDisposable
             if (settings is not null) builder.Configuration.AddInMemoryCollection(settings);
             if (clock is not null) builder.Services.AddSingleton<TimeProvider>(clock);
             builder.Logging.ClearProviders();
+
+            // Slow hashes are for attackers.
+            builder.Services.PostConfigure<PasswordHasherOptions>(options => options.IterationCount = 1_000);
             configure?.Invoke(builder);
         });
         await app.StartAsync();
