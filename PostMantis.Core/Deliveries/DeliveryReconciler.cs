@@ -25,6 +25,9 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
     ILogger<DeliveryReconciler> logger)
 {
     private const int Slots = 16;
+
+    // Clocks differ: a listing since the mark also shows what was published a while before it.
+    private static readonly TimeSpan Before = TimeSpan.FromHours(1);
     private const int MostClashes = 5;
     private const string Inconclusive = "inconclusive";
 
@@ -101,7 +104,7 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
             var db = services.GetRequiredService<PostMantisDb>();
             var owned = await db.Deliveries
                 .Where(d => d.ProfileId == profile.Id && d.Id != delivery.Id && d.ProviderPostId != null
-                    && d.UpdatedAt >= attempt.StartedAt)
+                    && d.UpdatedAt >= attempt.StartedAt - Before)
                 .Select(d => d.ProviderPostId!).ToListAsync(ct);
             using var timeout = new CancellationTokenSource(options.Value.AttemptTimeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);

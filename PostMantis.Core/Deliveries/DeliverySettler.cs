@@ -104,11 +104,11 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         switch (settlement.Outcome)
         {
             case PublishOutcome.Published live:
-                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.CleanUrl(live.Url));
+                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.Url(live.Url));
                 ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, null, settlement.Traceparent, now);
                 return true;
             case PublishOutcome.Incomplete live:
-                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.CleanUrl(live.Url));
+                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.Url(live.Url));
                 ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, error, settlement.Traceparent, now);
                 return true;
             default:
@@ -137,11 +137,11 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
     internal void ShowPublished(Post post, Delivery delivery, string providerPostId, string? url,
         IReadOnlyList<DeliveryPart> parts, DeliveryError? error, string? traceparent, DateTimeOffset now)
     {
-        if (providerPostId.Length is 0 or > ProviderText.MostId)
+        if (ProviderText.Id(providerPostId) is null)
             throw new InvalidOperationException("The network gave an id that cannot be kept.");
         var known = parts.ToDictionary(p => p.Index, ProviderText.Clean);
         var failedBefore = delivery.Parts.Where(p => p.Status == PartStatus.Failed).Select(p => p.Index).ToHashSet();
-        (delivery.ProviderPostId, delivery.Url) = (providerPostId, ProviderText.CleanUrl(url));
+        (delivery.ProviderPostId, delivery.Url) = (providerPostId, ProviderText.Url(url));
         delivery.Parts =
         [
             .. delivery.Parts.Select(part => known.GetValueOrDefault(part.Index, part) is var shown
@@ -157,7 +157,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         var type = error is null ? EventTypes.DeliveryPublished : EventTypes.DeliveryIncomplete;
         events.Add(post, delivery, type, traceparent);
         audit.AddSystem(delivery.UserId, type, DeliveryResource.Kind, delivery.Id, post.Id,
-            new JsonObject { ["providerPostId"] = ProviderText.Clean(providerPostId, 100) });
+            new JsonObject { ["providerPostId"] = ProviderText.Code(providerPostId) });
         if (delivery.Parts.Exists(p => p.Status == PartStatus.Failed && !failedBefore.Contains(p.Index)))
             events.Add(post, delivery, EventTypes.DeliveryPartFailed, traceparent);
     }
@@ -314,8 +314,8 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         var kind = CamelCase.Of(settlement.Verdict ?? AttemptVerdict.Unconfirmed);
         attempt.Evidence =
         [
-            .. attempt.Evidence, new AttemptEvidence(now, kind, ProviderText.Clean(live.Id, ProviderText.MostId),
-                ProviderText.CleanUrl(live.Url), settlement.Error is { } error ? ProviderText.Clean(error) : null),
+            .. attempt.Evidence, new AttemptEvidence(now, kind, ProviderText.Id(live.Id),
+                ProviderText.Url(live.Url), settlement.Error is { } error ? ProviderText.Clean(error) : null),
         ];
         telemetry.Evidence(kind);
         LogEvidence(logger, delivery.Id, kind);

@@ -14,6 +14,23 @@ internal static class ProviderText
     private const int MostUrl = 2048;
     private const int MostToken = 8192;
 
+    /// <summary>An error as it may be stored; an adapter that already cleaned it loses nothing.</summary>
+    public static DeliveryError Clean(DeliveryError error) => error with
+    {
+        Message = Message(error.Message) ?? "",
+        Provider = error.Provider is { } provider
+            ? new ProviderError(Code(provider.Code), Message(provider.Message), provider.HttpStatus)
+            : null,
+    };
+
+    /// <summary>A remote object as it may be stored.</summary>
+    public static DeliveryPart Clean(DeliveryPart part) => part with
+    {
+        ProviderPostId = Id(part.ProviderPostId),
+        Url = Url(part.Url),
+        Error = part.Error is { } error ? Clean(error) : null,
+    };
+
     /// <summary>Words for people; a secret that a network repeats to us is taken out.</summary>
     public static string? Message(string? text, params IEnumerable<string> secrets) => Clean(text, MostMessage, secrets);
 
@@ -22,7 +39,7 @@ internal static class ProviderText
 
     /// <summary>An id exactly as given; never cut, because a part of an id is another id.</summary>
     public static string? Id(string? text) =>
-        text is { Length: > 0 and <= MostId } && !text.Any(char.IsControl) ? text : null;
+        text is { Length: > 0 and <= MostId } && !text.Any(c => char.IsControl(c) || char.IsSurrogate(c)) ? text : null;
 
     /// <summary>A web address somebody may click on.</summary>
     public static string? Url(string? text) =>

@@ -98,6 +98,27 @@ public sealed class PublishTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_same_words_published_just_before_are_no_proof_for_a_lost_call()
+    {
+        var page = _world.PageOf(SettlementMode.ReadBack);
+        var first = await _world.PostAsync("Same words", page);
+        await _world.Runner.RunOnceAsync(default);
+        _world.Host.Clock.Advance(TimeSpan.FromSeconds(1));
+        var body = PublishingWorld.Body("Same words", [page], "publish=timeoutBeforeAccept");
+        body["allowDuplicate"] = true;
+        var second = await _world.CreateAsync(body);
+        await _world.Runner.RunOnceAsync(default);
+        Assert.Equal(DeliveryStatus.Unknown, (await _world.DeliveryAsync(second.Id)).Status);
+
+        await _world.PassAsync(TimeSpan.FromMinutes(11));
+        await _world.PassAsync(TimeSpan.FromHours(1));
+        var (earlier, later) = (await _world.DeliveryAsync(first.Id), await _world.DeliveryAsync(second.Id));
+        Assert.Equal(DeliveryStatus.Published, later.Status);
+        Assert.NotEqual(earlier.ProviderPostId, later.ProviderPostId);
+        Assert.Equal(2, await _world.TimesAsync("Same words"));
+    }
+
+    [Fact]
     public async Task A_rejection_fails_at_once_with_what_to_do()
     {
         var post = await _world.PostAsync("No", _world.Pages[0], "publish=rejected");
