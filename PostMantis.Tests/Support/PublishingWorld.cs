@@ -76,8 +76,8 @@ internal sealed class PublishingWorld : IAsyncDisposable
         IReadOnlyList<string>? thread = null, string? firstComment = null, int? maxLatenessSeconds = null) =>
         CreateAsync(Body(body, [page], faults, at, thread, firstComment, maxLatenessSeconds));
 
-    public Task<PostResource> CreateAsync(JsonObject body) => Host.InScopeAsync(async services =>
-        (await services.GetRequiredService<PostAcceptor>().CreateAsync(Person, body, default)).Post);
+    public Task<PostResource> CreateAsync(JsonObject body, Caller? caller = null) => Host.InScopeAsync(async services =>
+        (await services.GetRequiredService<PostAcceptor>().CreateAsync(caller ?? Person, body, default)).Post);
 
     public static JsonObject Body(string body, IReadOnlyList<Profile> pages, string faults = "", DateTimeOffset? at = null,
         IReadOnlyList<string>? thread = null, string? firstComment = null, int? maxLatenessSeconds = null)

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace PostMantis.Tests.Support;
+
+/// <summary>A Postgres server from local binaries in a folder of its own, gone with the process that started it.</summary>
+public sealed class TemporaryPostgres : IAsyncDisposable
+{
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
+    private readonly string _folder;
+    private readonly int _port;
+    private readonly ChildServer _server;
+
+    private TemporaryPostgres(string folder, int port, ChildServer server) =>
+        (_folder, _port, _server) = (folder, port, server);
+
+    /// <summary>Starts a server; what is <paramref name="durable"/> waits for the disk as in production.</summary>
+    public static async Task<TemporaryPostgres> StartAsync(bool durable)
+    {
+        var binaries = FindBinaries();
+        var folder = Path.Combine(Path.GetTempPath(), $"postmantis-{(durable ? "bench" : "tests")}-{Environment.ProcessId}");
+        Directory.CreateDirectory(folder);
+        var port = FreePort();
+        var data = Path.Combine(folder, "data");
+        if (Environment.IsPrivilegedProcess)
+        {
+            await ChildServer.RunAsync("chown", ["postgres:postgres", folder]);
+            await ChildServer.RunAsync("chmod", ["755", folder]);
+        }
+        await ChildServer.RunAsync("setpriv",
+        [
+            .. AsPostgres(), Path.Combine(binaries, "initdb"), "-D", data, "-U", "postmantis", "--auth=trust", "-E", "UTF8",
+            "--locale=C.UTF-8", "-N",
+        ]);
+        var server = ChildServer.Start("setpriv",
+        [
+            .. AsPostgres(), "--pdeathsig", "INT", Path.Combine(binaries, "postgres"), "-D", data,
+            "-p", port.ToString(CultureInfo.InvariantCulture), "-k", folder, "-c", "listen_addresses=127.0.0.1",
+            "-c", "max_connections=400", "-c", "log_min_messages=fatal",
+            .. durable ? (string[])[] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
+        ]);
+        var started = new TemporaryPostgres(folder, port, server);
+        await started.WaitUntilReadyAsync();
+        return started;
+    }
+
+    /// <summary>A TCP port nobody listens on.</summary>
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=postmantis;Database={database};Maximum Pool Size=20;" +
+        "Timeout=15;Include Error Detail=true";
+
+    /// <summary>Runs one statement outside any of our databases.</summary>
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var admin = new NpgsqlConnection(ConnectionString("postgres"));
+        await admin.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, admin);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        NpgsqlConnection.ClearAllPools();
+        await _server.StopAsync("INT");
+        if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+    }
+
+    // Postgres refuses root.
+    private static string[] AsPostgres() =>
+        Environment.IsPrivilegedProcess ? ["--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
+
+    private static string FindBinaries()
+    {
+        var folders = Directory.Exists("/usr/lib/postgresql")
+            ? Directory.GetDirectories("/usr/lib/postgresql").OrderDescending().Select(v => Path.Combine(v, "bin"))
+            : [];
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        string?[] given = [Environment.GetEnvironmentVariable("POSTMANTIS_POSTGRES_BIN")];
+        return given.OfType<string>().Concat(folders).Concat(path)
+            .FirstOrDefault(folder => File.Exists(Path.Combine(folder, "initdb")))
+            ?? throw new InvalidOperationException("No Postgres server binaries; ./test installs them.");
+    }
+
+    private async Task WaitUntilReadyAsync()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
+                await connection.OpenAsync();
+                return;
+            }
+            catch (NpgsqlException)
+                when (TimeProvider.System.GetElapsedTime(started) < StartTimeout && !_server.HasExited)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+            }
+        }
+    }
+}
