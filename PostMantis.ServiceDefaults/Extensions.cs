@@ -76,6 +76,9 @@ public static class Extensions
     {
         // Request lines carry query strings, and a consent callback's query carries a code.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
+
+        // Every statement is a span already; as log lines they drown the rest.
+        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;

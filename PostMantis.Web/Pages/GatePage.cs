@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Http;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
@@ -7,14 +6,8 @@ using PostMantis.Web.Shared;
 namespace PostMantis.Web.Pages;
 
 /// <summary>A page before sign-in: one form, its answer, and where to go on.</summary>
-public abstract class GatePage : ComponentBase
+public abstract class GatePage : ReadyPage
 {
-    [CascadingParameter]
-    public HttpContext Http { get; set; } = null!;
-
-    [Inject]
-    public NavigationManager Location { get; set; } = null!;
-
     /// <summary>What is wrong with the form, beside its fields.</summary>
     protected FormErrors Errors { get; private set; } = FormErrors.None;
 
@@ -22,17 +15,13 @@ public abstract class GatePage : ComponentBase
 
     protected Origin Origin => PersonSession.OriginOf(Http);
 
-    protected CancellationToken Gone => Http.RequestAborted;
-
     protected override async Task OnInitializedAsync()
     {
-        if (HttpMethods.IsPost(Http.Request.Method)) Form = await Http.Request.ReadFormAsync(Gone);
+        if (IsPost) Form = await Http.Request.ReadFormAsync(Gone);
     }
 
     /// <summary>A field as it was sent; empty when the form was not sent.</summary>
     protected string Field(string name) => Form[name].ToString();
-
-    protected void Go(string path) => Location.NavigateTo(path);
 
     /// <summary>Runs the form's command and shows what it refused.</summary>
     protected async Task TryAsync(Func<Task> command, params (string Pointer, string Field)[] fields)
