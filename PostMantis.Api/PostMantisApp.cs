@@ -40,6 +40,7 @@ internal static class PostMantisApp
 
         // Before the workers, so that it outlives them: what they still send when the process stops arrives.
         builder.Services.AddHostedService<SandboxHost>();
+        builder.Services.AddProxies();
         builder.Services.AddAccessWorkers(builder.Configuration);
         builder.Services.AddPostMantisWorkers(builder.Configuration);
         builder.Services.AddPostMantisWeb();

@@ -25,7 +25,8 @@ internal sealed class ApiKeyAuthentication(IOptionsMonitor<AuthenticationSchemeO
             : null;
         var key = await keys.FindAsync(text, Context.RequestAborted);
         if (key is null) return AuthenticateResult.Fail("No valid key.");
-        Context.Features.Set(Caller.Of(key, Context.Connection.RemoteIpAddress?.ToString()));
+        var origin = new Origin(Context.Connection.RemoteIpAddress?.ToString(), Request.Headers.UserAgent.ToString());
+        Context.Features.Set(Caller.Of(key, origin.Address) with { UserAgent = origin.UserAgent });
         Context.Features.Set(key);
         var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, key.Id.ToString())], SchemeName);
         return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName));

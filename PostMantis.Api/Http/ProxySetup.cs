@@ -1,8 +1,10 @@
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.Extensions.Options;
+using PostMantis.Core.Common;
 
 namespace PostMantis.Api.Http;
 
-/// <summary>The reverse proxies in front, whose word on client address and scheme is believed; nobody's by default.</summary>
+/// <summary>The reverse proxies in front, whose word on the client's address is believed; nobody's by default.</summary>
 internal sealed class ProxyOptions
 {
     public const string Section = "Proxy";
@@ -20,15 +22,27 @@ internal sealed class ProxyOptions
 /// <summary>What stands between a client and this process.</summary>
 internal static class ProxySetup
 {
-    /// <summary>Comes first: everything after sees the client's own address and scheme.</summary>
+    private static readonly TimeSpan HstsLifetime = TimeSpan.FromDays(365);
+
+    public static void AddProxies(this IServiceCollection services)
+    {
+        services.AddOptions<ProxyOptions>().BindConfiguration(ProxyOptions.Section)
+            .Validate(proxy => proxy.Addresses.All(a => System.Net.IPAddress.TryParse(a, out _))
+                && proxy.Networks.All(n => System.Net.IPNetwork.TryParse(n, out _)) && proxy.Hops is >= 1 and <= 10,
+                "Proxy:Addresses are IP addresses, Proxy:Networks are CIDRs, Proxy:Hops is from 1 to 10.")
+            .ValidateOnStart();
+        services.AddHsts(options => options.MaxAge = HstsLifetime);
+    }
+
+    /// <summary>Comes first: everything after sees the client's own address, and the scheme people use.</summary>
     public static void UseProxies(this WebApplication app)
     {
-        var proxies = app.Configuration.GetSection(ProxyOptions.Section).Get<ProxyOptions>() ?? new ProxyOptions();
+        var proxies = app.Services.GetRequiredService<IOptions<ProxyOptions>>().Value;
         if (proxies.Addresses.Count > 0 || proxies.Networks.Count > 0)
         {
             var options = new ForwardedHeadersOptions
             {
-                ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
+                ForwardedHeaders = ForwardedHeaders.XForwardedFor,
                 ForwardLimit = proxies.Hops,
             };
             options.KnownProxies.Clear();
@@ -37,6 +51,16 @@ internal static class ProxySetup
             foreach (var network in proxies.Networks) options.KnownIPNetworks.Add(System.Net.IPNetwork.Parse(network));
             app.UseForwardedHeaders(options);
         }
-        if (!app.Environment.IsDevelopment()) app.UseHsts();
+
+        // TLS may end at a proxy, but the instance has one public address, and its scheme is what browsers speak.
+        var isHttps = app.Services.GetRequiredService<IOptions<InstanceOptions>>().Value.PublicUrl.Scheme == Uri.UriSchemeHttps;
+        app.Use((http, next) =>
+        {
+            if (isHttps) http.Request.Scheme = Uri.UriSchemeHttps;
+            if (http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } address)
+                http.Connection.RemoteIpAddress = address.MapToIPv4();
+            return next(http);
+        });
+        if (isHttps) app.UseHsts();
     }
 }

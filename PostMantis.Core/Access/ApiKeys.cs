@@ -151,6 +151,9 @@ public sealed class ApiKeyCache(IServiceScopeFactory scopes, TimeProvider time)
     private const int MostKeys = 10_000;
     private readonly ConcurrentDictionary<Guid, Entry> _entries = new();
 
+    // A read that began before the revocation must not bring the key back.
+    private readonly ConcurrentDictionary<Guid, bool> _revokedHere = new();
+
     /// <summary>The key of <paramref name="text"/> while it is good; null when unknown, expired, revoked or wrong.</summary>
     public async Task<ApiKey?> FindAsync(string? text, CancellationToken ct)
     {
@@ -165,14 +168,19 @@ public sealed class ApiKeyCache(IServiceScopeFactory scopes, TimeProvider time)
         }
         var key = entry.Key;
         var isGood = CryptographicOperations.FixedTimeEquals(key.SecretHash, given.SecretHash())
-            && key.TestMode == given.TestMode && key.RevokedAt is null && !(key.ExpiresAt <= now);
+            && key.TestMode == given.TestMode && key.RevokedAt is null && !(key.ExpiresAt <= now)
+            && !_revokedHere.ContainsKey(key.Id);
         if (!isGood) return null;
         if (!(key.LastUsedAt > now - LastUsedEvery)) await TouchAsync(key, now, ct);
         return key;
     }
 
-    /// <summary>The next request asks the database.</summary>
-    internal void Forget(Guid keyId) => _entries.TryRemove(keyId, out _);
+    /// <summary>The key is good for nothing from now on.</summary>
+    internal void Forget(Guid keyId)
+    {
+        _revokedHere[keyId] = true;
+        _entries.TryRemove(keyId, out _);
+    }
 
     private async Task<ApiKey?> ReadAsync(Guid id, CancellationToken ct)
     {
@@ -186,7 +194,9 @@ public sealed class ApiKeyCache(IServiceScopeFactory scopes, TimeProvider time)
         key.LastUsedAt = now;
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<PostMantisDb>();
-        await db.ApiKeys.Where(k => k.Id == key.Id).ExecuteUpdateAsync(k => k.SetProperty(x => x.LastUsedAt, now), ct);
+        var since = now - LastUsedEvery;
+        await db.ApiKeys.Where(k => k.Id == key.Id && (k.LastUsedAt == null || k.LastUsedAt <= since))
+            .ExecuteUpdateAsync(k => k.SetProperty(x => x.LastUsedAt, now), ct);
     }
 
     private sealed record Entry(ApiKey Key, long ReadAt);
