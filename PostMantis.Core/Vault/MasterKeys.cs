@@ -73,6 +73,12 @@ internal sealed partial class MasterKeys
                 Add(keys, Parse(Path.GetFileNameWithoutExtension(file), File.ReadAllText(file).Trim(), file));
             }
         }
+        if (options.CurrentKeyId is { Length: > 0 } current)
+        {
+            var index = keys.FindIndex(key => key.Id == current);
+            if (index < 0) throw new MasterKeyException($"Vault:CurrentKeyId names '{current}', and there is no such key.");
+            return [keys[index], .. keys.Where((_, i) => i != index)];
+        }
         if (keys.Count > 0) return keys;
         throw new MasterKeyException("The vault has no master key. Set Vault__MasterKeys__0__Id and "
             + "Vault__MasterKeys__0__Value (openssl rand -base64 32), or Vault__KeyDirectory with a file <id>.key.");
@@ -106,7 +112,7 @@ internal sealed partial class MasterKeys
         ? [.. Directory.EnumerateFiles(folder, "*" + Extension).OrderDescending(StringComparer.Ordinal)]
         : [];
 
-    // Two processes that start at once must end up with one key, so making it is locked.
+    // Two processes that start at once must end up with one key, so making it is locked; others see it whole or not at all.
     private static void Generate(string folder)
     {
         var folderMode = OwnerOnly | UnixFileMode.UserExecute;
@@ -122,8 +128,10 @@ internal sealed partial class MasterKeys
         using (turn)
         {
             if (FilesIn(folder).Length > 0) return;
-            using var writer = new StreamWriter(Path.Combine(folder, DevelopmentKeyId + Extension), ForOwner(FileMode.CreateNew));
-            writer.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(MasterKey.Length)));
+            var aside = Path.Combine(folder, ".new");
+            using (var writer = new StreamWriter(aside, ForOwner(FileMode.Create)))
+                writer.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(MasterKey.Length)));
+            File.Move(aside, Path.Combine(folder, DevelopmentKeyId + Extension));
         }
     }
 

@@ -4,7 +4,7 @@ namespace PostMantis.Core.Vault;
 
 /// <summary>
 /// The master keys: those of <see cref="MasterKeys"/> in their order, then the files of <see cref="KeyDirectory"/>, the
-/// name that sorts last first. The first seals; the others only open what they sealed before.
+/// name that sorts last first. The first, or <see cref="CurrentKeyId"/>, seals; the others only open.
 /// </summary>
 public sealed class VaultOptions
 {
@@ -17,6 +17,9 @@ public sealed class VaultOptions
     /// directory, and a key is made there when there is none anywhere.
     /// </summary>
     public string? KeyDirectory { get; set; }
+
+    /// <summary>Id of the key that seals, when it is not the first: replicas learn a new key before any uses it.</summary>
+    public string? CurrentKeyId { get; set; }
 
     /// <summary>How many values one step of the re-seal pass rewrites.</summary>
     [Range(1, 10_000)]

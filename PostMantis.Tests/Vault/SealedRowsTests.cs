@@ -40,7 +40,7 @@ public sealed class SealedRowsTests
                 new DataProtectionKey { FriendlyName = good.FriendlyName, Xml = Flip(good.Xml!) });
             return await db.SaveChangesAsync();
         });
-        var log = new Lines();
+        var log = new LogLines();
         await using var second = await PostMantisHost.StartAsync(connectionString: first.ConnectionString,
             configure: builder => builder.Logging.AddProvider(log));
         ProtectorOf(second).Protect(Secret);
@@ -132,29 +132,5 @@ public sealed class SealedRowsTests
         var middle = letters.Length / 2;
         letters[middle] = letters[middle] == 'A' ? 'B' : 'A';
         return new string(letters);
-    }
-
-    private sealed class Lines : ILoggerProvider
-    {
-        private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
-
-        public string[] Of(LogLevel level) => [.. _lines.Where(l => l.Level == level).Select(l => l.Text)];
-
-        public ILogger CreateLogger(string categoryName) => new Writer(this);
-
-        public void Dispose()
-        {
-        }
-
-        private sealed class Writer(Lines lines) : ILogger
-        {
-            public IDisposable? BeginScope<TState>(TState state)
-                where TState : notnull => null;
-
-            public bool IsEnabled(LogLevel logLevel) => true;
-
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-                Func<TState, Exception?, string> formatter) => lines._lines.Enqueue((logLevel, formatter(state, exception)));
-        }
     }
 }

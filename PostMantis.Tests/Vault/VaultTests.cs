@@ -219,6 +219,18 @@ public sealed class VaultTests
         }
     }
 
+    [Fact]
+    public void A_named_key_seals_wherever_it_stands_and_must_exist()
+    {
+        var options = new VaultOptions { CurrentKeyId = "b" };
+        options.MasterKeys.Add(Key("a", 1));
+        options.MasterKeys.Add(Key("b", 2));
+        var envelope = Open(options, Path.GetTempPath(), "Production").SealText(Place, Secret);
+        using (var opened = Open(Key("b", 2)).Open(Place, envelope)) Assert.Equal(Secret, opened.ReadText());
+        options.CurrentKeyId = "c";
+        Assert.Throws<MasterKeyException>(() => Open(options, Path.GetTempPath(), "Production"));
+    }
+
     private static MasterKeyOptions Key(string id, byte fill) =>
         new() { Id = id, Value = Convert.ToBase64String(Enumerable.Repeat(fill, 32).ToArray()) };
 
