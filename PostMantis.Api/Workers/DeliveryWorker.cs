@@ -10,6 +10,8 @@ internal sealed class DeliveryWorker(DeliveryRunner runner, IServiceScopeFactory
 {
     private readonly Heartbeat _heartbeat = heartbeat;
 
+    protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(5);
+
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);

@@ -17,14 +17,20 @@ internal abstract partial class LoopWorker(string loop, WakeUp wakeUp, TimeProvi
     /// <summary>Longest wait before the next round, unless signaled.</summary>
     protected abstract Task<TimeSpan> NextAsync(CancellationToken ct);
 
+    /// <summary>Shortest time between two rounds that a signal starts: a storm of signals shares a round.</summary>
+    protected virtual TimeSpan Gap => TimeSpan.Zero;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
+                var started = time.GetTimestamp();
                 if (await RunOnceAsync(stoppingToken)) continue;
                 await wakeUp.WaitAsync(loop, await NextAsync(stoppingToken), time, stoppingToken);
+                var rest = Gap - time.GetElapsedTime(started);
+                if (rest > TimeSpan.Zero) await Task.Delay(rest, time, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {

@@ -7,10 +7,12 @@ namespace PostMantis.Api.Workers;
 internal sealed class SequenceWorker(IServiceScopeFactory scopes, Heartbeat heartbeat, WakeUp wakeUp, TimeProvider time,
     ILogger<SequenceWorker> logger) : LoopWorker(EventWriter.Loop, wakeUp, time, logger)
 {
+    protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(20);
+
     protected override async Task<bool> RunOnceAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
-        return await scope.ServiceProvider.GetRequiredService<Sequencer>().RunOnceAsync(ct) > 0;
+        return await scope.ServiceProvider.GetRequiredService<Sequencer>().RunOnceAsync(ct) == Sequencer.MostPerBatch;
     }
 
     protected override Task<TimeSpan> NextAsync(CancellationToken ct) => Task.FromResult(heartbeat.Poll);

@@ -85,6 +85,9 @@ public sealed class Delivery
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset UpdatedAt { get; set; }
 
+    /// <summary>The root is public and its id known: nothing may send it again or show it as unsent.</summary>
+    public bool IsRootLive => Parts.Exists(p => p is { Kind: PartKind.Root, Status: PartStatus.Published });
+
     internal sealed class Configuration : IEntityTypeConfiguration<Delivery>
     {
         public void Configure(EntityTypeBuilder<Delivery> delivery)

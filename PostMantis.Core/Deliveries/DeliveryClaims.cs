@@ -21,13 +21,17 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
     private readonly PostMantisDb _db = unit.Db;
 
     /// <summary>Promotes what is due and claims up to <paramref name="slots"/> of it.</summary>
-    public async Task<IReadOnlyList<ClaimedDelivery>> ClaimAsync(int slots, CancellationToken ct)
+    /// <param name="onlyPromoted">Claim only if the promotion made something ready: the caller knows of nothing else.</param>
+    public async Task<IReadOnlyList<ClaimedDelivery>> ClaimAsync(int slots, bool onlyPromoted, CancellationToken ct)
     {
+        var ready = 0;
         for (var i = 0; i < MostPromotions; i++)
         {
             var promotion = await queue.PromoteAsync(WorkKind.Publish, ct);
+            ready += promotion.Ready;
             if (!promotion.Again) break;
         }
+        if (onlyPromoted && ready == 0) return [];
         for (var clashes = 0; ; clashes++)
         {
             try

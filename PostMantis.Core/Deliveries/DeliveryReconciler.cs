@@ -5,7 +5,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Audit;
-using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
@@ -36,8 +35,17 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
     public async Task<int> RunOnceAsync(CancellationToken ct)
     {
         var leases = await ClaimAsync(ct);
-        await Parallel.ForEachAsync(leases, new ParallelOptions { MaxDegreeOfParallelism = Slots, CancellationToken = ct },
-            async (lease, token) => await ReconcileAsync(lease, token));
+        try
+        {
+            await Task.WhenAll(leases.Select(lease => ReconcileAsync(lease, ct)));
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            // The process stops: what was not asked yet goes back at once instead of waiting for its lease to expire.
+            await using var scope = scopes.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<WorkQueue>().ReturnAsync(
+                [.. leases.Select(l => new WorkReturn(l, time.GetUtcNow(), Counts: false))], CancellationToken.None);
+        }
         return leases.Count;
     }
 
@@ -112,7 +120,7 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
                 new PublishTarget(profile.Id, profile.ProviderProfileId, profile.Facts), delivery.Content, attempt.Mode,
                 opened.Tokens, attempt.Handles, attempt.CalledAt, time.GetUtcNow(), owned.ToHashSet()), either.Token);
         }
-        catch (Exception e)
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
             // No answer is an answer too: the delivery stays what it is and is asked for again.
             LogFailed(logger, delivery.Id, delivery.Provider, e);
@@ -163,7 +171,7 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
         switch (result)
         {
             case ReconcileOutcome.Found found:
-                settler.ShowPublished(post, delivery, found.ProviderPostId, found.Url, [], null, lease.Traceparent, now);
+                closes = settler.ShowFound(post, delivery, found.ProviderPostId, found.Url, [], lease.Traceparent, now);
                 break;
             case ReconcileOutcome.Absent or ReconcileOutcome.NotListed:
                 closes = SendAgain(services, settler, post, delivery, lease, now);
@@ -198,17 +206,8 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
         }
         DeliverySettler.Move(delivery, DeliveryStatus.Pending, now);
         (delivery.Phase, delivery.Error, delivery.NextAttemptAt) = (DeliveryPhase.Retrying, null, now);
-        services.GetRequiredService<PostMantisDb>().WorkItems.Add(new WorkItem
-        {
-            Id = Ids.New(now),
-            UserId = delivery.UserId,
-            Kind = WorkKind.Publish,
-            Key = delivery.Id,
-            Lane = delivery.ProfileId,
-            RunAt = now,
-            Traceparent = lease.Traceparent,
-            CreatedAt = now,
-        });
+        services.GetRequiredService<PostMantisDb>().WorkItems.Add(
+            DeliverySettler.PublishItem(delivery, lease.Traceparent, now));
         services.GetRequiredService<AuditLog>().AddSystem(delivery.UserId, "delivery.absenceProven", DeliveryResource.Kind,
             delivery.Id, post.Id, new JsonObject { ["attempts"] = delivery.AttemptCount });
         return false;

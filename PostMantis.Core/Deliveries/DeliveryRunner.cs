@@ -16,6 +16,7 @@ namespace PostMantis.Core.Deliveries;
 /// </summary>
 public sealed partial class DeliveryRunner : IDisposable
 {
+    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly NpgsqlDataSource _source;
     private readonly CallMarker _marker;
@@ -28,6 +29,7 @@ public sealed partial class DeliveryRunner : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
+    private long? _looked;
 
     internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
         SettleQueue settlements, WakeUp wakeUp, DeliveryTelemetry telemetry, IOptions<DeliveryOptions> options,
@@ -63,7 +65,15 @@ public sealed partial class DeliveryRunner : IDisposable
         IReadOnlyDictionary<Guid, GrantOutcome> grants;
         await using (var scope = _scopes.CreateAsyncScope())
         {
-            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>().ClaimAsync(FreeSlots, ct);
+            var slots = FreeSlots;
+            var (looked, lookedBefore) = (_time.GetTimestamp(), _looked);
+            var nothingLeft = lookedBefore is { } last && _time.GetElapsedTime(last) < LookAnyway;
+            _looked = null;
+            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>()
+                .ClaimAsync(slots, onlyPromoted: nothingLeft, ct);
+
+            // Fewer than asked for: nothing is ready but what the next promotion makes so.
+            if (claimed.Count < slots) _looked = nothingLeft ? lookedBefore : looked;
             if (claimed.Count == 0) return [];
 
             // From here on the deliveries are ours: nothing may stop them on the way to a settlement.
@@ -196,7 +206,7 @@ public sealed partial class DeliveryRunner : IDisposable
         var (delivery, profile, attempt) = (claimed.Delivery, claimed.Profile, claimed.Attempt);
 
         // An attempt that may have reached the network goes on to its end, however late it is.
-        var wasNeverSent = attempt.CalledAt is null && attempt.Handles.Count == 0
+        var wasNeverSent = !delivery.IsRootLive && attempt.CalledAt is null && attempt.Handles.Count == 0
             && (!claimed.IsResumed || attempt.Mode is SettlementMode.ReadBack or SettlementMode.None);
         if (wasNeverSent)
         {

@@ -139,16 +139,8 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
     {
         if (ProviderText.Id(providerPostId) is null)
             throw new InvalidOperationException("The network gave an id that cannot be kept.");
-        var known = parts.ToDictionary(p => p.Index, ProviderText.Clean);
         var failedBefore = delivery.Parts.Where(p => p.Status == PartStatus.Failed).Select(p => p.Index).ToHashSet();
-        (delivery.ProviderPostId, delivery.Url) = (providerPostId, ProviderText.Url(url));
-        delivery.Parts =
-        [
-            .. delivery.Parts.Select(part => known.GetValueOrDefault(part.Index, part) is var shown
-                && part.Kind == PartKind.Root
-                    ? shown with { Status = PartStatus.Published, ProviderPostId = providerPostId, Url = delivery.Url, Error = null }
-                    : shown),
-        ];
+        Learn(delivery, providerPostId, url, parts);
         delivery.Error = error;
         (delivery.Phase, delivery.NextAttemptAt, delivery.DeferReason) = (null, null, null);
         var next = error is null ? DeliveryStatus.Published : DeliveryStatus.Incomplete;
@@ -162,15 +154,42 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
             events.Add(post, delivery, EventTypes.DeliveryPartFailed, traceparent);
     }
 
+    /// <summary>
+    /// An unknown delivery turned out to be public. What else belongs to it is sent on from there: the root is never sent
+    /// again once its id is known.
+    /// </summary>
+    /// <returns>Whether the delivery is no longer open.</returns>
+    internal bool ShowFound(Post post, Delivery delivery, string providerPostId, string? url,
+        IReadOnlyList<DeliveryPart> parts, string? traceparent, DateTimeOffset now)
+    {
+        Learn(delivery, providerPostId, url, parts);
+        if (delivery.Parts.TrueForAll(p => p.Status == PartStatus.Published))
+        {
+            ShowPublished(post, delivery, providerPostId, url, parts, null, traceparent, now);
+            return true;
+        }
+        Move(delivery, DeliveryStatus.Pending, now);
+        (delivery.Phase, delivery.Error, delivery.NextAttemptAt) = (DeliveryPhase.Processing, null, now);
+        _db.WorkItems.Add(PublishItem(delivery, traceparent, now));
+        audit.AddSystem(delivery.UserId, "delivery.rootFound", DeliveryResource.Kind, delivery.Id, post.Id,
+            new JsonObject { ["providerPostId"] = ProviderText.Code(providerPostId) });
+        return false;
+    }
+
     /// <summary>Nothing new is public, or nobody knows; an unknown delivery stays open while it is reconciled.</summary>
     internal bool EndUnpublished(bool isUnknown, Post post, Delivery delivery, DeliveryError error, string? traceparent,
         DateTimeOffset now)
     {
         (delivery.Error, delivery.NextAttemptAt, delivery.DeferReason) = (error, null, null);
         string type;
-        if (delivery.Status == DeliveryStatus.Incomplete)
+        if (delivery.IsRootLive)
         {
-            // Its root stays live; only the try to complete it came to nothing.
+            // Only the try to complete it came to nothing; its root is live and stays so.
+            if (delivery.Status == DeliveryStatus.Pending)
+            {
+                Move(delivery, DeliveryStatus.Incomplete, now);
+                (delivery.Phase, delivery.PublishedAt) = (null, now);
+            }
             type = EventTypes.DeliveryIncomplete;
         }
         else if (isUnknown)
@@ -220,6 +239,19 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         }
     }
 
+    /// <summary>Another turn at publishing, now.</summary>
+    internal static WorkItem PublishItem(Delivery delivery, string? traceparent, DateTimeOffset now) => new()
+    {
+        Id = Ids.New(now),
+        UserId = delivery.UserId,
+        Kind = WorkKind.Publish,
+        Key = delivery.Id,
+        Lane = delivery.ProfileId,
+        RunAt = now,
+        Traceparent = traceparent,
+        CreatedAt = now,
+    };
+
     internal static WorkItem ReconcileItem(Delivery delivery, string? traceparent, DateTimeOffset now) => new()
     {
         Id = Ids.New(now),
@@ -233,6 +265,20 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         Traceparent = traceparent,
         CreatedAt = now,
     };
+
+    private static void Learn(
+        Delivery delivery, string providerPostId, string? url, IReadOnlyList<DeliveryPart> parts)
+    {
+        var known = parts.ToDictionary(p => p.Index, ProviderText.Clean);
+        (delivery.ProviderPostId, delivery.Url) = (providerPostId, ProviderText.Url(url));
+        delivery.Parts =
+        [
+            .. delivery.Parts.Select(part => known.GetValueOrDefault(part.Index, part) is var shown
+                && part.Kind == PartKind.Root
+                    ? shown with { Status = PartStatus.Published, ProviderPostId = providerPostId, Url = delivery.Url, Error = null }
+                    : shown),
+        ];
+    }
 
     internal void Tell(IEnumerable<Post> posts, bool reconcile)
     {
@@ -329,9 +375,9 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
                 post.MoveTo(PostStatus.Publishing, now);
                 post.OpenDeliveries++;
             }
-            ShowPublished(post, delivery, live.Id!, live.Url, live.Parts, null, settlement.Traceparent, now);
-            await CloseAsync(new Dictionary<Guid, Post> { [post.Id] = post }, new Dictionary<Guid, int> { [post.Id] = 1 },
-                now, ct);
+            if (ShowFound(post, delivery, live.Id!, live.Url, live.Parts, settlement.Traceparent, now))
+                await CloseAsync(new Dictionary<Guid, Post> { [post.Id] = post },
+                    new Dictionary<Guid, int> { [post.Id] = 1 }, now, ct);
             (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
         }
         await _db.SaveChangesAsync(ct);

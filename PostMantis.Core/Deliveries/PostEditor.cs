@@ -150,20 +150,14 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
     /// <summary>Cancels every delivery that nobody has started or that waits for another try.</summary>
     /// <exception cref="ProblemException">conflict: there is none.</exception>
     public Task<AcceptedPost> CancelAsync(Caller caller, Guid postId, int? ifRevision, CancellationToken ct) =>
-        ChangeAsync(caller, postId, ifRevision, Permission.Publish, PostActions.Cancel, (held, now, _) =>
-        {
-            Cancel(caller, held, held.Deliveries, now);
-            return Task.CompletedTask;
-        }, ct);
+        ChangeAsync(caller, postId, ifRevision, Permission.Publish, PostActions.Cancel,
+            (held, now, token) => CancelAllAsync(caller, held, held.Deliveries, now, token), ct);
 
     /// <summary>As <see cref="CancelAsync"/>, for one delivery.</summary>
     public Task<AcceptedPost> CancelDeliveryAsync(
         Caller caller, Guid postId, Guid deliveryId, int? ifRevision, CancellationToken ct) =>
-        ChangeAsync(caller, postId, ifRevision, Permission.Publish, null, (held, now, _) =>
-        {
-            Cancel(caller, held, [held.Find(deliveryId)], now);
-            return Task.CompletedTask;
-        }, ct);
+        ChangeAsync(caller, postId, ifRevision, Permission.Publish, null,
+            (held, now, token) => CancelAllAsync(caller, held, [held.Find(deliveryId)], now, token), ct);
 
     /// <summary>Sends a failed delivery again, or resumes an incomplete one at its failed part.</summary>
     /// <param name="body"><c>{"override": {…}}</c> changes what this profile is sent; only for a failed delivery.</param>
@@ -278,7 +272,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         }, ct);
     }
 
-    private void Cancel(Caller caller, Held held, List<Delivery> asked, DateTimeOffset now)
+    private async Task CancelAllAsync(Caller caller, Held held, List<Delivery> asked, DateTimeOffset now, CancellationToken ct)
     {
         var canceled = asked.Where(d => PostActions.IsCancelable(held.Post, d)
             && held.ItemOf(d)?.State != WorkState.Leased).ToList();
@@ -292,6 +286,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             if (held.ItemOf(delivery) is { } item) _db.WorkItems.Remove(item);
             audit.Add(caller, "delivery.canceled", DeliveryResource.Kind, delivery.Id, held.Post.Id);
         }
+        await AttemptLedger.ReleaseAsync(_db, [.. canceled.Select(d => d.Id)], now, ct);
         var ended = PostCompletion.Close(held.Post, held.Deliveries, canceled.Count, now);
         foreach (var delivery in canceled) events.Add(held.Post, delivery, EventTypes.DeliveryCanceled);
         if (ended) AddEnd(held.Post);

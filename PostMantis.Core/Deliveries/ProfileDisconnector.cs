@@ -71,17 +71,24 @@ public sealed partial class ProfileDisconnector(UnitOfWork unit, PostEvents post
         _db.WorkItems.RemoveRange(items.Where(i => keys.Contains(i.Key)));
         foreach (var delivery in deliveries)
         {
-            (delivery.Status, delivery.Phase, delivery.FailedAt) = (DeliveryStatus.Failed, null, now);
-            (delivery.Error, delivery.NextAttemptAt, delivery.DeferReason, delivery.UpdatedAt) = (error, null, null, now);
-            audit.Add(caller, "delivery.failed", DeliveryResource.Kind, delivery.Id, delivery.PostId);
+            // What is being processed may be public already, and without tokens nobody can find out.
+            var isUnknown = delivery.Phase == DeliveryPhase.Processing;
+            DeliverySettler.Move(delivery, delivery.IsRootLive ? DeliveryStatus.Incomplete
+                : isUnknown ? DeliveryStatus.Unknown : DeliveryStatus.Failed, now);
+            (delivery.Phase, delivery.NextAttemptAt, delivery.DeferReason) = (null, null, null);
+            delivery.FailedAt = delivery.Status == DeliveryStatus.Failed ? now : null;
+            delivery.PublishedAt = delivery.Status == DeliveryStatus.Incomplete ? now : null;
+            delivery.Error = isUnknown ? Errors.Unknown("profile_disconnected", null) : error;
+            audit.Add(caller, TypeOf(delivery), DeliveryResource.Kind, delivery.Id, delivery.PostId);
         }
+        await AttemptLedger.ReleaseAsync(_db, [.. deliveries.Select(d => d.Id)], now, ct);
         var all = (await _db.Deliveries.Where(d => postIds.Contains(d.PostId)).ToListAsync(ct)).ToLookup(d => d.PostId);
         foreach (var (postId, post) in posts)
         {
             var closed = deliveries.Where(d => d.PostId == postId).ToList();
             var isEnded = PostCompletion.Close(post, [.. all[postId]], closed.Count, now);
             (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
-            foreach (var delivery in closed) postEvents.Add(post, delivery, EventTypes.DeliveryFailed);
+            foreach (var delivery in closed) postEvents.Add(post, delivery, TypeOf(delivery));
             if (isEnded)
                 postEvents.Add(post, post.Status == PostStatus.Canceled ? EventTypes.PostCanceled : EventTypes.PostCompleted);
             unit.AfterCommit(() => changes.Publish(post.UserId, postId));
@@ -97,6 +104,13 @@ public sealed partial class ProfileDisconnector(UnitOfWork unit, PostEvents post
         unit.AfterCommit(() => wakeUp.Signal(EventWriter.Loop));
         return ended;
     }
+
+    private static string TypeOf(Delivery delivery) => delivery.Status switch
+    {
+        DeliveryStatus.Unknown => EventTypes.DeliveryUnknown,
+        DeliveryStatus.Incomplete => EventTypes.DeliveryIncomplete,
+        _ => EventTypes.DeliveryFailed,
+    };
 
     private async Task<(string Provider, GrantTokens Tokens)?> EraseAsync(
         Caller caller, Profile profile, DateTimeOffset now, CancellationToken ct)

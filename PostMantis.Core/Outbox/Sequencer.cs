@@ -9,7 +9,9 @@ namespace PostMantis.Core.Outbox;
 /// </summary>
 public sealed class Sequencer(UnitOfWork unit)
 {
-    private const int MostPerBatch = 2000;
+    /// <summary>A round that numbered this many may have left some.</summary>
+    public const int MostPerBatch = 2000;
+
     private readonly PostMantisDb _db = unit.Db;
 
     /// <summary>Numbers one batch.</summary>

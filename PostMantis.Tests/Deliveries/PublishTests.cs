@@ -239,6 +239,24 @@ public sealed class PublishTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_root_whose_answer_was_lost_is_found_and_its_thread_goes_on_from_there()
+    {
+        var post = await _world.PostAsync("Lost root", _world.PageOf(SettlementMode.ReadBack), "publish=timeoutAfterAccept",
+            thread: ["Two"], firstComment: "First!");
+        await _world.Runner.RunOnceAsync(default);
+        await _world.Reconciler.RunOnceAsync(default);
+        var delivery = await _world.DeliveryAsync(post.Id);
+        Assert.Equal((DeliveryStatus.Pending, DeliveryPhase.Processing), (delivery.Status, delivery.Phase));
+        Assert.DoesNotContain(PostActions.Cancel, delivery.Actions);
+        await _world.Runner.RunOnceAsync(default);
+
+        delivery = await _world.DeliveryAsync(post.Id);
+        Assert.Equal(DeliveryStatus.Published, delivery.Status);
+        Assert.All(delivery.Parts, p => Assert.Equal(PartStatus.Published, p.Status));
+        Assert.Equal(1, await _world.TimesAsync("Lost root"));
+    }
+
+    [Fact]
     public async Task A_failed_first_comment_never_fails_the_delivery()
     {
         var post = await _world.PostAsync("Root with comment", _world.Pages[0], "comment=rejected", firstComment: "First!");

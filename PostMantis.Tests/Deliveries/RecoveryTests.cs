@@ -93,6 +93,20 @@ public sealed class RecoveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_lost_worker_never_sent_can_be_canceled()
+    {
+        var post = await _world.PostAsync("Stop it", _world.PageOf(SettlementMode.ReadBack));
+        await ClaimAndVanishAsync();
+        await ExpireAsync();
+        await _world.Host.InScopeAsync(services =>
+            services.GetRequiredService<PostEditor>().CancelAsync(_world.Person, post.Id, null, default));
+        Assert.Equal(PostStatus.Canceled, (await _world.ReadAsync(post.Id)).Status);
+        Assert.Equal(AttemptVerdict.Released, Assert.Single(await _world.LedgerAsync(post.Id)).Verdict);
+        Assert.Equal(0, await _world.Runner.RunOnceAsync(default));
+        Assert.Equal(0, await _world.TimesAsync("Stop it"));
+    }
+
+    [Fact]
     public async Task Without_the_lease_nobody_passes_the_mark_or_saves_a_handle()
     {
         await _world.PostAsync("Fenced", _world.PageOf(SettlementMode.ReadBack));
@@ -210,7 +224,7 @@ public sealed class RecoveryTests : IAsyncLifetime
 
     /// <summary>A worker that claims and is never seen again.</summary>
     private Task<IReadOnlyList<ClaimedDelivery>> ClaimAndVanishAsync() => _world.Host.InScopeAsync(services =>
-        services.GetRequiredService<DeliveryClaims>().ClaimAsync(10, default));
+        services.GetRequiredService<DeliveryClaims>().ClaimAsync(10, onlyPromoted: false, default));
 
     /// <summary>Lets every lease run out, as the database's clock would, and lets the recovery loop find it.</summary>
     private async Task<int> ExpireAsync()
