@@ -82,6 +82,9 @@ internal static class PostMantisApp
             options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UsePostMantis());
         builder.Services.AddHealthChecks().AddDbContextCheck<PostMantisDb>();
 #endif
+        builder.Services.AddSingleton<MigrationsHealthCheck>();
+        builder.Services.AddHealthChecks().AddCheck<MigrationsHealthCheck>("migrations");
+
         // Hand-written SQL and the context share one pool.
         builder.Services.AddSingleton(services => NpgsqlDataSource.Create(
             services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.ConnectionName)

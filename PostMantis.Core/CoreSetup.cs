@@ -35,6 +35,7 @@ public static class CoreSetup
         services.AddScoped<Sequencer>();
         services.AddConnections();
         services.AddScoped<ProfileReader>();
+        services.AddScoped<ProfileLabels>();
         services.AddDeliveries();
         services.AddVault();
         services.AddSealedColumn(Connection.SealedCredential);

@@ -61,6 +61,11 @@ foreach (var (account, picked) in new[]
     await SeeAsync("Profiles");
 }
 await ShootAsync("profiles");
+await page.GetByRole(AriaRole.Link, new() { Name = "Studio Page" }).ClickAsync();
+await page.GetByLabel("Brand").FillAsync("Studio");
+await ShootAsync("profile");
+await ClickAsync("Save");
+await SeeAsync("Profiles");
 
 // A key, which never reaches a picture.
 await page.GotoAsync("/keys/new");
