@@ -19,7 +19,10 @@ public sealed class TelemetryTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => _world = await PublishingWorld.StartAsync(configure: builder =>
     {
-        builder.Logging.SetMinimumLevel(LogLevel.Debug).AddProvider(_logs);
+        // Louder than any operator would have it: what is searched for must not even be there.
+        builder.Logging.SetMinimumLevel(LogLevel.Trace).AddProvider(_logs)
+            .AddFilter("Microsoft.EntityFrameworkCore.Database", LogLevel.Trace)
+            .AddFilter("System.Net.Http.HttpClient.sandbox", LogLevel.Trace);
         builder.Services.AddOpenTelemetry().WithTracing(tracing =>
             tracing.AddProcessor(_spans).SetSampler(new AlwaysOnSampler()));
     });
