@@ -22,6 +22,7 @@ internal static class WorkersSetup
         services.AddHostedService<ReplicaListener>();
         services.AddHostedService<ReplicaTeller>();
         services.AddHostedService<RecoveryWorker>();
+        services.AddHostedService<SessionWorker>();
         services.AddHostedService<TokenWorker>();
         services.AddHostedService<SequenceWorker>();
         services.AddHostedService<ReconcileWorker>();
