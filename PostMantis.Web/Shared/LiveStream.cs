@@ -8,6 +8,7 @@ namespace PostMantis.Web.Shared;
 /// <summary>Tells an open page that something of its person changed (server-sent events); the page reads what it is.</summary>
 internal static class LiveStream
 {
+    private const string Change = "event: change\ndata: \n\n";
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(150);
 
@@ -23,11 +24,12 @@ internal static class LiveStream
         using var subscription = changes.Subscribe(userId);
         try
         {
-            await http.Response.WriteAsync(": open\n\n", ct);
+            // What changed between the page and its stream was heard by nobody: the page looks once more.
+            await http.Response.WriteAsync(Change, ct);
             await http.Response.Body.FlushAsync(ct);
             while (!ct.IsCancellationRequested)
             {
-                var text = await WaitAsync(subscription, time, ct) ? "event: change\ndata: \n\n" : ": still here\n\n";
+                var text = await WaitAsync(subscription, time, ct) ? Change : ": still here\n\n";
                 await http.Response.WriteAsync(text, ct);
                 await http.Response.Body.FlushAsync(ct);
             }
