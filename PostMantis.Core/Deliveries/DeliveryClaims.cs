@@ -24,6 +24,7 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
     /// <param name="onlyPromoted">Claim only if the promotion made something ready: the caller knows of nothing else.</param>
     public async Task<IReadOnlyList<ClaimedDelivery>> ClaimAsync(int slots, bool onlyPromoted, CancellationToken ct)
     {
+        if (onlyPromoted && !await queue.HasWorkAsync(WorkKind.Publish, ct)) return [];
         var ready = 0;
         for (var i = 0; i < MostPromotions; i++)
         {
@@ -60,10 +61,8 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
         var profileIds = deliveries.Values.Select(d => d.ProfileId).Distinct().ToArray();
         var profiles = await _db.Profiles.AsNoTracking().Where(p => profileIds.Contains(p.Id))
             .ToDictionaryAsync(p => p.Id, ct);
-        var open = await _db.Attempts.AsNoTracking()
-            .Where(a => keys.Contains(a.DeliveryId) && a.FinishedAt == null).ToDictionaryAsync(a => a.DeliveryId, ct);
-        var numbers = await _db.Attempts.Where(a => keys.Contains(a.DeliveryId)).GroupBy(a => a.DeliveryId)
-            .Select(g => new { g.Key, Last = g.Max(a => a.Number) }).ToDictionaryAsync(g => g.Key, g => g.Last, ct);
+        var ledger = (await _db.Attempts.AsNoTracking().Where(a => keys.Contains(a.DeliveryId)).ToListAsync(ct))
+            .ToLookup(a => a.DeliveryId);
         var waiting = (await _db.Database.SqlQuery<Guid>($"""
             SELECT d.id AS "Value" FROM deliveries d WHERE d.id = ANY({keys}) AND EXISTS (
                 SELECT 1 FROM deliveries u WHERE u.profile_id = d.profile_id AND u.content_hash = d.content_hash
@@ -81,14 +80,15 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
                 continue;
             }
             catalog.TryGet(delivery.Provider, out var provider);
-            var isResumed = open.TryGetValue(delivery.Id, out var attempt);
+            var attempt = ledger[delivery.Id].SingleOrDefault(a => a.FinishedAt is null);
+            var isResumed = attempt is not null;
             var profile = profiles[delivery.ProfileId];
             attempt ??= new Attempt
             {
                 Id = Ids.New(now),
                 DeliveryId = delivery.Id,
                 UserId = delivery.UserId,
-                Number = numbers.GetValueOrDefault(delivery.Id) + 1,
+                Number = ledger[delivery.Id].Select(a => a.Number).DefaultIfEmpty().Max() + 1,
                 StartedAt = now,
                 Traceparent = lease.Traceparent,
                 Mode = provider?.Publisher.ModeOf(

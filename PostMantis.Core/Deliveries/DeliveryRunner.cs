@@ -113,8 +113,15 @@ public sealed partial class DeliveryRunner : IDisposable
 
     private Task Finished(Task task)
     {
-        lock (_gate) _running.Remove(task);
-        _wakeUp.Ring(nameof(WorkKind.Publish));
+        bool wasFull;
+        lock (_gate)
+        {
+            wasFull = _running.Count >= _options.Slots;
+            _running.Remove(task);
+        }
+
+        // Else the settlement itself has rung.
+        if (wasFull) _wakeUp.Ring(nameof(WorkKind.Publish));
         return task;
     }
 

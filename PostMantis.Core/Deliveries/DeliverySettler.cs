@@ -35,13 +35,17 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
 
     private async Task<IReadOnlyList<Settlement>> SettleOwnAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
     {
-        var ours = await queue.LockAsync([.. batch.Select(s => s.Lease)], ct);
+        var mixed = batch.Any(s => s.Kind == SettlementKind.End) && batch.Any(s => s.Kind != SettlementKind.End);
+
+        // Two statements over the items of one batch: locked in one order first, so that nobody meets us halfway.
+        if (mixed) await queue.LockAsync([.. batch.Select(s => s.Lease)], ct);
+        var ended = batch.Where(s => s.Kind == SettlementKind.End).Select(s => s.Lease).ToList();
+        var returned = batch.Where(s => s.Kind != SettlementKind.End)
+            .Select(s => new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts)).ToList();
+        HashSet<Guid> ours = [];
+        if (ended.Count > 0) ours.UnionWith(await queue.SettleAsync(ended, ct));
+        if (returned.Count > 0) ours.UnionWith(await queue.ReturnAsync(returned, ct));
         var own = batch.Where(s => ours.Contains(s.Lease.Id)).ToList();
-        var ended = own.Where(s => s.Kind == SettlementKind.End).ToList();
-        var returned = own.Where(s => s.Kind != SettlementKind.End).ToList();
-        if (ended.Count > 0) await queue.SettleAsync([.. ended.Select(s => s.Lease)], ct);
-        if (returned.Count > 0)
-            await queue.ReturnAsync([.. returned.Select(s => new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts))], ct);
         if (own.Count > 0) await ApplyAsync(own, ct);
         return [.. batch.Where(s => !ours.Contains(s.Lease.Id))];
     }

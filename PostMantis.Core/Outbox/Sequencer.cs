@@ -25,13 +25,14 @@ public sealed class Sequencer(UnitOfWork unit)
         if (users.Length == 0) return 0;
         return await unit.RunAsync(async token =>
         {
-            await _db.Database.ExecuteSqlAsync($"""
-                INSERT INTO event_sequences (user_id, last) SELECT u, 0 FROM unnest({users}) u ORDER BY u
-                ON CONFLICT (user_id) DO NOTHING
-                """, token);
-            await _db.Database.ExecuteSqlAsync($"""
-                SELECT 1 FROM event_sequences WHERE user_id = ANY({users}) ORDER BY user_id FOR UPDATE
-                """, token);
+            if (await LockAsync(users, token) < users.Length)
+            {
+                await _db.Database.ExecuteSqlAsync($"""
+                    INSERT INTO event_sequences (user_id, last) SELECT u, 0 FROM unnest({users}) u ORDER BY u
+                    ON CONFLICT (user_id) DO NOTHING
+                    """, token);
+                await LockAsync(users, token);
+            }
 
             // A statement after the lock: it sees every number given before.
             var numbered = await _db.Database.SqlQuery<int>($"""
@@ -54,4 +55,8 @@ public sealed class Sequencer(UnitOfWork unit)
             return numbered[0];
         }, ct);
     }
+
+    private async Task<int> LockAsync(Guid[] users, CancellationToken ct) => (await _db.Database.SqlQuery<Guid>($"""
+        SELECT user_id AS "Value" FROM event_sequences WHERE user_id = ANY({users}) ORDER BY user_id FOR UPDATE
+        """).ToListAsync(ct)).Count;
 }

@@ -175,6 +175,17 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
             """).ToListAsync(ct);
     }
 
+    /// <summary>Whether a promotion could do anything: one probe of two indexes, no transaction.</summary>
+    public async Task<bool> HasWorkAsync(WorkKind kind, CancellationToken ct)
+    {
+        var (name, now) = (SnakeCase<WorkKind>.Write(kind), time.GetUtcNow());
+        var found = await _db.Database.SqlQuery<bool>($"""
+            SELECT EXISTS (SELECT 1 FROM work_items WHERE kind = {name} AND state = 'waiting' AND run_at <= {now})
+                OR EXISTS (SELECT 1 FROM work_items WHERE kind = {name} AND state = 'queued') AS "Value"
+            """).ToListAsync(ct);
+        return found[0];
+    }
+
     /// <summary>The next moment at which an item of <paramref name="kind"/> becomes due; null: none waits.</summary>
     public async Task<DateTimeOffset?> NextDueAsync(WorkKind kind, CancellationToken ct)
     {
