@@ -31,12 +31,6 @@ public sealed class AuditReader(PostMantisDb db)
         // Ids rise with time, and the index is by id.
         if (Cursor.Parse(slice.Cursor, Sort) is { } after) entries = entries.Where(e => e.Id < after.Id);
         var found = await entries.OrderByDescending(e => e.Id).Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
-        var hasMore = found.Count > slice.Size;
-        var page = found.Take(slice.Size).ToList();
-        return new Page<AuditEntry>(page,
-            hasMore && !slice.IsNumbered ? new Cursor(Sort, page[^1].CreatedAt, page[^1].Id).ToString() : null,
-            hasMore,
-            total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
-            total is null ? null : total > PageRequest.MostCounted);
+        return Page<AuditEntry>.Of(found, slice, total, e => new Cursor(Sort, e.CreatedAt, e.Id), e => e);
     }
 }

@@ -29,6 +29,25 @@ public sealed record PageRequest(int Limit = PageRequest.DefaultLimit, string? C
 public sealed record Page<T>(
     IReadOnlyList<T> Items, string? NextCursor, bool HasMore, int? Total = null, bool? TotalIsCapped = null)
 {
+    /// <summary>
+    /// A slice of <paramref name="rows"/>, which were read with one more than the slice holds; the cursor goes on after the
+    /// last item.
+    /// </summary>
+    /// <param name="total">How many there are, counted to one beyond <see cref="PageRequest.MostCounted"/>.</param>
+    public static Page<T> Of<TRow>(IReadOnlyList<TRow> rows, PageRequest slice, int? total, Func<TRow, Cursor> cursorOf,
+        Func<TRow, T> map)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(slice);
+        ArgumentNullException.ThrowIfNull(cursorOf);
+        var items = rows.Take(slice.Size).ToList();
+        var hasMore = rows.Count > slice.Size;
+        return new Page<T>(items.ConvertAll(row => map(row)),
+            hasMore && !slice.IsNumbered ? cursorOf(items[^1]).ToString() : null, hasMore,
+            total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
+            total is null ? null : total > PageRequest.MostCounted);
+    }
+
     /// <summary>The same slice with its items turned into something else.</summary>
     public Page<TOther> Select<TOther>(Func<T, TOther> map) =>
         new([.. Items.Select(map)], NextCursor, HasMore, Total, TotalIsCapped);

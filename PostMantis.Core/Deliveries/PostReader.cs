@@ -39,18 +39,12 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
 
         var rows = Order(posts, query, Cursor.Parse(slice.Cursor, sort));
         var found = await rows.Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
-        var page = found.Take(slice.Size).ToList();
-        var ids = page.ConvertAll(p => p.Id);
+        var ids = found.Take(slice.Size).Select(p => p.Id).ToList();
         var deliveries = (await db.Deliveries.AsNoTracking().Where(d => ids.Contains(d.PostId))
             .OrderBy(d => d.Position).ToListAsync(ct)).ToLookup(d => d.PostId);
         var now = time.GetUtcNow();
-        var hasMore = found.Count > slice.Size;
-        return new Page<PostResource>(
-            [.. page.Select(p => PostResource.From(p, [.. deliveries[p.Id]], caller, now))],
-            hasMore && !slice.IsNumbered ? new Cursor(sort, SortTime(page[^1], query.Sort), page[^1].Id).ToString() : null,
-            hasMore,
-            total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
-            total is null ? null : total > PageRequest.MostCounted);
+        return Page<PostResource>.Of(found, slice, total, p => new Cursor(sort, SortTime(p, query.Sort), p.Id),
+            p => PostResource.From(p, [.. deliveries[p.Id]], caller, now));
     }
 
     /// <summary>The ledger of one delivery, oldest first.</summary>

@@ -44,11 +44,6 @@ public sealed class ProfileReader(PostMantisDb db)
             profiles = profiles.Where(p => p.CreatedAt > after.At || (p.CreatedAt == after.At && p.Id > after.Id));
         var found = await profiles.OrderBy(p => p.CreatedAt).ThenBy(p => p.Id).Skip(slice.Skip).Take(slice.Size + 1)
             .ToListAsync(ct);
-        var page = found.Take(slice.Size).ToList();
-        var hasMore = found.Count > slice.Size;
-        return new Page<ProfileResource>(page.ConvertAll(ProfileResource.From),
-            hasMore && !slice.IsNumbered ? new Cursor(Sort, page[^1].CreatedAt, page[^1].Id).ToString() : null, hasMore,
-            total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
-            total is null ? null : total > PageRequest.MostCounted);
+        return Page<ProfileResource>.Of(found, slice, total, p => new Cursor(Sort, p.CreatedAt, p.Id), ProfileResource.From);
     }
 }
