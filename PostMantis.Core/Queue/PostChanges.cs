@@ -12,8 +12,18 @@ public sealed class PostChanges
     private const int MostPending = 256;
     private readonly ConcurrentDictionary<Guid, Subscription> _subscriptions = new();
 
+    /// <summary>Told of every change this process made: what carries it to other replicas.</summary>
+    public event Action<Guid>? Published;
+
     /// <summary>A post of <paramref name="userId"/> changed.</summary>
     public void Publish(Guid userId, Guid postId)
+    {
+        Hear(userId, postId);
+        Published?.Invoke(userId);
+    }
+
+    /// <summary>A change that came from another replica: not told on.</summary>
+    public void Hear(Guid userId, Guid postId)
     {
         foreach (var (_, subscription) in _subscriptions)
             if (subscription.UserId == userId) subscription.Channel.Writer.TryWrite(postId);

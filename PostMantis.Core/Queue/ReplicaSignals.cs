@@ -4,14 +4,17 @@ using Npgsql;
 namespace PostMantis.Core.Queue;
 
 /// <summary>
-/// Carries wake-ups between replicas by LISTEN and NOTIFY on connections of their own, several signals in one. Only a
-/// hint: whoever misses one finds the work at the next poll.
+/// Carries wake-ups, and whose posts changed, between replicas by LISTEN and NOTIFY on connections of their own, several
+/// in one. Only a hint: whoever misses one finds the work at the next poll.
 /// </summary>
-public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, WorkerIdentity worker, Heartbeat heartbeat,
-    TimeProvider time)
+public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, PostChanges changes, WorkerIdentity worker,
+    Heartbeat heartbeat, TimeProvider time)
 {
     private const string Topic = "postmantis_wake";
-    private const int MostPending = 256;
+    private const string OfUser = "user:";
+
+    // Of 41 bytes at most each: well within the 8000 bytes of a notification.
+    private const int MostPending = 150;
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan Probe = TimeSpan.FromSeconds(30);
     private readonly Channel<string> _signals = Channel.CreateBounded<string>(
@@ -25,7 +28,11 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, Worke
         {
             var words = notification.Payload.Split(' ');
             if (words[0] == worker.Id.ToString()) return;
-            foreach (var loop in words.Skip(1)) wakeUp.Ring(loop);
+            foreach (var word in words.Skip(1))
+            {
+                if (!word.StartsWith(OfUser, StringComparison.Ordinal)) wakeUp.Ring(word);
+                else if (Guid.TryParse(word.AsSpan(OfUser.Length), out var userId)) changes.Hear(userId, Guid.Empty);
+            }
         };
         await using (var listen = new NpgsqlCommand($"LISTEN {Topic}", connection))
             await listen.ExecuteNonQueryAsync(ct);
@@ -41,26 +48,30 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, Worke
     public async Task TellAsync(CancellationToken ct)
     {
         wakeUp.Signaled += Remember;
+        changes.Published += Remember;
         try
         {
             await using var connection = await source.OpenConnectionAsync(ct);
             while (await _signals.Reader.WaitToReadAsync(ct))
             {
                 await Task.Delay(Coalesce, time, ct);
-                var loops = new HashSet<string>(StringComparer.Ordinal);
-                while (_signals.Reader.TryRead(out var loop)) loops.Add(loop);
+                var words = new HashSet<string>(StringComparer.Ordinal);
+                while (words.Count < MostPending && _signals.Reader.TryRead(out var word)) words.Add(word);
                 if (!heartbeat.HasPeers) continue;
                 await using var notify = new NpgsqlCommand("SELECT pg_notify($1, $2)", connection);
                 notify.Parameters.AddWithValue(Topic);
-                notify.Parameters.AddWithValue($"{worker.Id} {string.Join(' ', loops)}");
+                notify.Parameters.AddWithValue($"{worker.Id} {string.Join(' ', words)}");
                 await notify.ExecuteNonQueryAsync(ct);
             }
         }
         finally
         {
             wakeUp.Signaled -= Remember;
+            changes.Published -= Remember;
         }
     }
 
     private void Remember(string loop) => _signals.Writer.TryWrite(loop);
+
+    private void Remember(Guid userId) => _signals.Writer.TryWrite(OfUser + userId);
 }
