@@ -28,7 +28,7 @@ internal sealed class DuplicateGuard(PostMantisDb db)
         var profiles = deliveries.Select(d => d.ProfileId).ToArray();
         var hashes = deliveries.Select(d => d.ContentHash).ToArray();
         var moments = deliveries.Select(d => d.ScheduledAt!.Value).ToArray();
-        var existing = await db.Database.SqlQuery<Guid?>($"""
+        var existing = await db.Database.SqlQuery<Guid>($"""
             SELECT d.post_id AS "Value"
             FROM unnest({profiles}, {hashes}, {moments}) AS w(profile_id, content_hash, moment)
             JOIN deliveries d ON d.profile_id = w.profile_id AND d.content_hash = w.content_hash
@@ -36,11 +36,11 @@ internal sealed class DuplicateGuard(PostMantisDb db)
             WHERE d.post_id <> {post.Id} AND p.status <> 'draft' AND d.status NOT IN ('failed', 'canceled')
               AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < {Window.TotalSeconds}
             ORDER BY d.post_id LIMIT 1
-            """).FirstOrDefaultAsync(ct);
-        if (existing is null) return;
+            """).ToListAsync(ct);
+        if (existing.Count == 0) return;
         throw new ProblemException(ProblemCode.DuplicatePost,
             "The same content goes to the same profile within 24 hours. Send allowDuplicate: true if that is meant.",
-            extensions: new Dictionary<string, object?> { ["existingPostId"] = existing });
+            extensions: new Dictionary<string, object?> { ["existingPostId"] = existing[0] });
     }
 
     private static long LockOf(Delivery delivery)

@@ -16,4 +16,7 @@ if (chosen.Contains("published")) await Measurements.PublishedAsync(stage, repor
 if (chosen.Contains("pickup")) await Measurements.PickUpAsync(stage, report);
 if (chosen.Contains("drain")) await Measurements.DrainAsync(stage, report);
 report.Print(Console.Out);
+
+// A warning of the Api makes its figures suspect.
+if (stage.Api.Output.Length > 0) await Console.Error.WriteLineAsync(stage.Api.Output);
 return report.IsMet ? 0 : 1;
