@@ -9,6 +9,7 @@ namespace PostMantis.Tests.Workers;
 /// <summary>Real processes against one database; the network's feed is the judge.</summary>
 public sealed class ReplicaTests : IAsyncLifetime
 {
+    private const int UnderWay = 3;
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(4);
     private PublishingWorld _world = null!;
 
@@ -41,10 +42,18 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using (var killed = await StartAsync())
         {
             while (await CountAsync(DeliveryStatus.Published) < 100) await PauseAsync();
+
+            // Some are surely under way: the network holds them, half of them already public.
+            var arriving = await _world.Sandbox.HoldAsync("before", UnderWay);
+            var taken = await _world.Sandbox.HoldAsync("after", UnderWay);
+            await arriving.ReachedAsync();
+            await taken.ReachedAsync();
             await killed.KillAsync();
+            await arriving.ReleaseAsync();
+            await taken.ReleaseAsync();
         }
         var open = await _world.Host.InDatabaseAsync(db => db.Attempts.CountAsync(a => a.FinishedAt == null));
-        Assert.True(open > 0, "Nothing was under way when the process was killed.");
+        Assert.True(open >= 2 * UnderWay, $"Only {open} were under way when the process was killed.");
 
         await using var next = await StartAsync();
         await SettledAsync();
