@@ -45,6 +45,34 @@ internal sealed class PublishingWorld : IAsyncDisposable
         return new PublishingWorld(sandbox, host, person, pages);
     }
 
+    /// <summary>
+    /// The executable in a process of its own, publishing what this world accepts, with leases short enough to wait for.
+    /// </summary>
+    public Task<ApiServer> StartReplicaAsync(string? connectionString = null,
+        IReadOnlyDictionary<string, string?>? settings = null)
+    {
+        var merged = new Dictionary<string, string?>(Sandbox.Settings)
+        {
+            ["Vault:MasterKeys:0:Id"] = "test",
+            ["Vault:MasterKeys:0:Value"] = Convert.ToBase64String(new byte[32]),
+            ["Queue:Lease"] = "00:00:02",
+            ["Queue:Heartbeat"] = "00:00:00.5",
+            ["Queue:ExpiryCheck"] = "00:00:00.2",
+            ["Queue:PollAlone"] = "00:00:00.2",
+            ["Queue:PollShared"] = "00:00:00.2",
+            ["Deliveries:AttemptTimeout"] = "00:00:05",
+            ["Deliveries:RetryBase"] = "00:00:00.2",
+            ["Deliveries:DeferFor"] = "00:00:01",
+            ["Deliveries:ReconcileBase"] = "00:00:00.2",
+            ["Deliveries:Horizons:sandbox"] = "00:00:01",
+            ["Providers:Sandbox:Timeout"] = "00:00:05",
+            ["Api:RateLimits:Write"] = "1000000",
+            ["Api:RateLimits:Read"] = "1000000",
+        };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string?>()) merged[name] = value;
+        return ApiServer.StartAsync(connectionString ?? Host.ConnectionString, merged);
+    }
+
     /// <summary>The consent trip as a browser makes it; the profiles in the order of <paramref name="destinations"/>.</summary>
     public static async Task<IReadOnlyList<Profile>> ConnectAsync(
         PostMantisHost host, SandboxServer sandbox, Caller person, params string[] destinations)
