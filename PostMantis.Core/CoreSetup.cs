@@ -33,6 +33,9 @@ public static class CoreSetup
         services.AddSandboxProvider();
         services.AddScoped<EventWriter>();
         services.AddScoped<Sequencer>();
+        services.AddOptions<EventOptions>().BindConfiguration(EventOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
+        services.AddScoped<EventReader>();
         services.AddConnections();
         services.AddScoped<ProfileReader>();
         services.AddScoped<ProfileLabels>();

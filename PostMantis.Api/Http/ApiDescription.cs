@@ -99,7 +99,13 @@ internal static class ApiDescription
         if (method is "PATCH" or "DELETE") codes.Add(ProblemCode.Conflict);
         if (method is "PATCH" or "DELETE" or "POST") codes.Add(ProblemCode.PreconditionFailed);
         if (method is "PATCH" or "POST") codes.AddRange([ProblemCode.PayloadTooLarge, ProblemCode.UnsupportedMediaType]);
+        if (operation.OperationId == "ListEvents") codes.Add(ProblemCode.CursorExpired);
         operation.Responses ??= [];
+        if (ApiExamples.AnswerOf(operation.OperationId) is { } example
+            && operation.Responses.TryGetValue("200", out var ok) && ok.Content?["application/json"] is { } answer)
+        {
+            answer.Example = example;
+        }
         foreach (var group in codes.GroupBy(ApiProblems.StatusOf).OrderBy(g => g.Key))
         {
             operation.Responses[group.Key.ToString(System.Globalization.CultureInfo.InvariantCulture)] = new OpenApiResponse

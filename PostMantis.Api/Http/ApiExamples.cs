@@ -3,6 +3,7 @@ using Microsoft.OpenApi;
 using PostMantis.Api.V1.Posts;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
+using PostMantis.Core.Outbox;
 using PostMantis.Core.Posts;
 
 namespace PostMantis.Api.Http;
@@ -39,8 +40,39 @@ internal static class ApiExamples
             Text("provider", "Repeatable."), Text("status", "active (default), reauthRequired or disconnected. Repeatable."),
             Text("brandId", "Repeatable."), Text("externalId", "Repeatable."), .. Page(),
         ],
+        "ListEvents" =>
+        [
+            Of("afterSequence", "The last sequence you have handled; absent starts with the oldest event that is kept.",
+                JsonSchemaType.Integer, "int64"),
+            Text("types", $"Repeatable. {string.Join(", ", EventTypes.All)}."), .. Page(),
+        ],
+        "ListPublishLogs" =>
+        [
+            Text("postId", "Repeatable."), Text("profileId", "Repeatable."), Text("provider", "Repeatable."),
+            Text("type", $"Repeatable. {string.Join(", ", EventTypes.OfPublishing)}."),
+            Of("after", "RFC 3339, inclusive.", JsonSchemaType.String, "date-time"),
+            Of("before", "RFC 3339, exclusive.", JsonSchemaType.String, "date-time"), .. Page(),
+        ],
         _ => [],
     };
+
+    /// <summary>What a call answers, by example.</summary>
+    public static JsonNode? AnswerOf(string? operation) => operation is "ListEvents" or "ListPublishLogs"
+        ? JsonNode.Parse("""
+            {"data": [
+              {"id": "01981d2e-9c11-7b0e-8f3a-5f2f4c1d2e3a", "type": "delivery.failed", "apiVersion": "v1",
+               "timestamp": "2027-03-30T10:00:02.114Z", "sequence": 4711, "testMode": false,
+               "data": {
+                 "post": {"id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11", "status": "publishing", "outcome": null,
+                          "revision": 7, "externalId": "cms-42", "metadata": {"campaign": "spring"}},
+                 "delivery": {"object": "delivery", "id": "01981d2e-7f3b-7a10-b2c4-66d0f1a29b77",
+                              "profileId": "01981d2e-1111-7c55-9a41-0c2f6f0f8f11", "profileName": "Studio Page",
+                              "provider": "mastodon", "status": "failed",
+                              "error": {"code": "contentRejected", "message": "The network refused the text.",
+                                        "nextStep": "editAndRetry", "retryable": true}}}}],
+             "pagination": {"nextCursor": "4711", "hasMore": true}}
+            """)
+        : null;
 
     private static IEnumerable<IOpenApiParameter> Page() =>
     [

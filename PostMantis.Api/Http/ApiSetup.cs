@@ -1,6 +1,7 @@
 using Asp.Versioning;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.ResponseCompression;
+using PostMantis.Api.V1.Events;
 using PostMantis.Api.V1.Health;
 using PostMantis.Api.V1.Keys;
 using PostMantis.Api.V1.Posts;
@@ -69,6 +70,7 @@ internal static class ApiSetup
         keyed.MapKey();
         keyed.MapProfiles();
         keyed.MapPosts();
+        keyed.MapEvents();
         app.MapApiDescription();
     }
 

@@ -11,6 +11,7 @@ internal sealed class QueryReader(IQueryCollection query)
 {
     private const int MostValues = 100;
     private const int MostLength = 500;
+    private const int MostShown = 60;
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
     private readonly List<Issue> _issues = [];
 
@@ -45,6 +46,20 @@ internal sealed class QueryReader(IQueryCollection query)
             else
                 _issues.Add(new Issue(name, Rule.WrongFormat,
                     $"Must be one of {string.Join(", ", Enum.GetValues<TEnum>().Select(CamelCase.Of))}."));
+        }
+        return found.Count > 0 ? found : null;
+    }
+
+    /// <summary>Values of a closed list of names.</summary>
+    public IReadOnlyList<string>? OneOf(string name, IReadOnlyList<string> allowed)
+    {
+        List<string> found = [];
+        foreach (var text in Texts(name) ?? [])
+        {
+            if (allowed.Contains(text)) found.Add(text);
+            else
+                _issues.Add(new Issue(name, Rule.WrongFormat,
+                    $"{Shown(text)} is none of {string.Join(", ", allowed)}."));
         }
         return found.Count > 0 ? found : null;
     }
@@ -93,6 +108,15 @@ internal sealed class QueryReader(IQueryCollection query)
         return found.Count > 0 ? found : null;
     }
 
+    /// <summary>A whole number from 0.</summary>
+    public long? Sequence(string name)
+    {
+        if (Text(name) is not { } text) return null;
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return number;
+        _issues.Add(new Issue(name, Rule.WrongType, "Must be a whole number from 0."));
+        return null;
+    }
+
     /// <summary>The slice of a list: <c>limit</c> and <c>cursor</c>, or <c>page</c> and <c>perPage</c>.</summary>
     public PageRequest Page()
     {
@@ -115,18 +139,29 @@ internal sealed class QueryReader(IQueryCollection query)
         return (byDefault, descendingByDefault);
     }
 
+    /// <summary>Says that two parameters exclude each other when both are given.</summary>
+    public void Exclude(string name, string other, string message)
+    {
+        if (query.ContainsKey(name) && query.ContainsKey(other)) _issues.Add(new Issue(name, Rule.Excluded, message));
+    }
+
     /// <summary>Throws when anything was wrong or unknown.</summary>
     public void Finish()
     {
         foreach (var name in query.Keys.Where(name => !_known.Contains(name)))
         {
-            var shown = name.Length <= 60 ? name : name[..60];
-            _issues.Add(new Issue(ObjectReader.IsStorable(shown) ? shown : "?", Rule.UnknownField,
+            _issues.Add(new Issue(Shown(name), Rule.UnknownField,
                 "There is no such parameter here.", Fix: _known.Count > 0
                     ? $"Known parameters: {string.Join(", ", _known.Where(k => !k.Contains('[', StringComparison.Ordinal)))}."
                     : null));
         }
         if (_issues.Count > 0) throw ProblemException.Invalid(_issues);
+    }
+
+    private static string Shown(string text)
+    {
+        var shown = text.Length <= MostShown ? text : text[..MostShown];
+        return ObjectReader.IsStorable(shown) ? shown : "?";
     }
 
     private string? Checked(string name, string value, int max)

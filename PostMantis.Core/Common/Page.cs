@@ -35,6 +35,12 @@ public sealed record Page<T>(
     /// </summary>
     /// <param name="total">How many there are, counted to one beyond <see cref="PageRequest.MostCounted"/>.</param>
     public static Page<T> Of<TRow>(IReadOnlyList<TRow> rows, PageRequest slice, int? total, Func<TRow, Cursor> cursorOf,
+        Func<TRow, T> map) =>
+        Of(rows, slice, total, row => cursorOf(row).ToString(), map);
+
+    /// <summary>As <see cref="Of{TRow}(IReadOnlyList{TRow}, PageRequest, int?, Func{TRow, Cursor}, Func{TRow, T})"/>, for a
+    /// list whose cursor is no moment.</summary>
+    public static Page<T> Of<TRow>(IReadOnlyList<TRow> rows, PageRequest slice, int? total, Func<TRow, string> cursorOf,
         Func<TRow, T> map)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -43,7 +49,7 @@ public sealed record Page<T>(
         var items = rows.Take(slice.Size).ToList();
         var hasMore = rows.Count > slice.Size;
         return new Page<T>(items.ConvertAll(row => map(row)),
-            hasMore && !slice.IsNumbered ? cursorOf(items[^1]).ToString() : null, hasMore,
+            hasMore && !slice.IsNumbered ? cursorOf(items[^1]) : null, hasMore,
             total is { } counted ? Math.Min(counted, PageRequest.MostCounted) : null,
             total is null ? null : total > PageRequest.MostCounted);
     }

@@ -31,4 +31,8 @@ public static class EventTypes
         ProfileExpiring, ProfileReauthRequired, ProfileDisconnected, ArtifactVerified, ArtifactFailed,
         EndpointDisabled, WebhookTest,
     ];
+
+    /// <summary>What happens to posts and their deliveries.</summary>
+    public static IReadOnlyList<string> OfPublishing { get; } = [.. All.Where(type =>
+        type.StartsWith("post.", StringComparison.Ordinal) || type.StartsWith("delivery.", StringComparison.Ordinal))];
 }

@@ -25,7 +25,7 @@ public sealed class ApiConventionTests : IAsyncLifetime
     {
         var nobody = new ApiClient(_host, null);
         Assert.Equal(200, (await nobody.GetAsync("/health")).Status);
-        foreach (var path in (string[])["/key", "/posts", "/posts/01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11"])
+        foreach (var path in (string[])["/key", "/posts", "/events", "/publish/logs", "/posts/01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11"])
         {
             var reply = await nobody.GetAsync(path);
             Assert.Equal((401, "unauthorized"), (reply.Status, reply.Code));
@@ -143,6 +143,28 @@ public sealed class ApiConventionTests : IAsyncLifetime
             Assert.NotNull(create["responses"]![status]);
         Assert.Equal("apiKey", create["security"]![0]!.AsObject().Single().Key);
         Assert.Contains("Idempotency-Key", create["parameters"]!.AsArray().Select(p => (string?)p!["name"]));
+    }
+
+    [Fact]
+    public async Task The_document_describes_the_feeds_by_example()
+    {
+        var text = await _host.Client.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative));
+        var paths = JsonNode.Parse(text)!["paths"]!;
+        var events = paths["/api/v1/events"]!["get"]!;
+        Assert.Equal(["afterSequence", "types", "limit", "cursor", "page", "perPage"], NamesOf(events));
+        Assert.NotNull(events["responses"]!["410"]);
+        var log = paths["/api/v1/publish/logs"]!["get"]!;
+        Assert.Equal(["postId", "profileId", "provider", "type", "after", "before", "limit", "cursor", "page", "perPage"],
+            NamesOf(log));
+        foreach (var operation in (JsonNode[])[events, log])
+        {
+            var example = operation["responses"]!["200"]!["content"]!["application/json"]!["example"]!["data"]![0]!;
+            Assert.Equal(["id", "type", "apiVersion", "timestamp", "sequence", "testMode", "data"],
+                example.AsObject().Select(member => member.Key));
+        }
+
+        static IEnumerable<string?> NamesOf(JsonNode operation) =>
+            operation["parameters"]!.AsArray().Select(p => (string?)p!["name"]);
     }
 
     [Fact]

@@ -180,6 +180,34 @@ public sealed class HostileInputTests(HostileInstance instance) : IClassFixture<
         { "bad UTF-8 in a query, which is left as it came", "{key}", "GET", "/posts?externalId=%FF%FE", null, 200, null, null },
         { "a time without a zone", "{key}", "GET", "/posts?createdAfter=2027-01-01", null, 400, "invalidRequest", "createdAfter wrongFormat" },
 
+        // Feeds
+        { "events without a key", null, "GET", "/events", null, 401, "unauthorized", null },
+        { "an unknown type of event", "{key}", "GET", "/events?types=post.exploded", null, 400, "invalidRequest", "types wrongFormat" },
+        { "a type in other letters", "{key}", "GET", "/events?types=POST.CREATED", null, 400, "invalidRequest", "types wrongFormat" },
+        { "types in one value", "{key}", "GET", "/events?types=post.created,post.updated", null, 400, "invalidRequest", "types wrongFormat" },
+        { "no type", "{key}", "GET", "/events?types=", null, 400, "invalidRequest", "types tooShort" },
+        { "101 types", "{key}", "GET", "/events?types={hundredTypes}", null, 400, "invalidRequest", "types tooMany" },
+        { "a sequence below zero", "{key}", "GET", "/events?afterSequence=-1", null, 400, "invalidRequest", "afterSequence wrongType" },
+        { "a sequence beyond any number", "{key}", "GET", "/events?afterSequence=99999999999999999999", null, 400, "invalidRequest", "afterSequence wrongType" },
+        { "a sequence in hexadecimal", "{key}", "GET", "/events?afterSequence=0x10", null, 400, "invalidRequest", "afterSequence wrongType" },
+        { "SQL for a sequence", "{key}", "GET", "/events?afterSequence=1;DROP%20TABLE%20events", null, 400, "invalidRequest", "afterSequence wrongType" },
+        { "a sequence twice", "{key}", "GET", "/events?afterSequence=1&afterSequence=2", null, 400, "invalidRequest", "afterSequence tooMany" },
+        { "the last sequence there can be", "{key}", "GET", "/events?afterSequence=9223372036854775807", null, 200, null, null },
+        { "a sequence and a cursor", "{key}", "GET", "/events?afterSequence=1&cursor=2", null, 400, "invalidRequest", "afterSequence excluded" },
+        { "a cursor of another list", "{key}", "GET", "/events?cursor=CN7fJ2", null, 400, "invalidRequest", "cursor wrongFormat" },
+        { "a cursor below zero", "{key}", "GET", "/publish/logs?cursor=-5", null, 400, "invalidRequest", "cursor wrongFormat" },
+        { "more events than a page holds", "{key}", "GET", "/events?limit=101", null, 400, "invalidRequest", "limit outOfRange" },
+        { "an unknown parameter of events", "{key}", "GET", "/events?type=post.created", null, 400, "invalidRequest", "type unknownField" },
+        { "writing an event", "{key}", "POST", "/events", "{}", 405, "methodNotAllowed", null },
+        { "a type the log does not hold", "{key}", "GET", "/publish/logs?type=profile.connected", null, 400, "invalidRequest", "type wrongFormat" },
+        { "a log of no post", "{key}", "GET", "/publish/logs?postId=nonsense", null, 400, "invalidRequest", "postId wrongFormat" },
+        { "a log of no profile", "{key}", "GET", "/publish/logs?profileId=1", null, 400, "invalidRequest", "profileId wrongFormat" },
+        { "a log of another user's post", "{key}", "GET", "/publish/logs?postId={theirPost}", null, 200, null, null },
+        { "a log after no time", "{key}", "GET", "/publish/logs?after=yesterday", null, 400, "invalidRequest", "after wrongFormat" },
+        { "a log before a time without a zone", "{key}", "GET", "/publish/logs?before=2027-01-01T00:00:00", null, 400, "invalidRequest", "before wrongFormat" },
+        { "SQL for a provider of the log", "{key}", "GET", "/publish/logs?provider=%27%20OR%201%3D1--", null, 200, null, null },
+        { "an order of the log", "{key}", "GET", "/publish/logs?sort=sequence", null, 400, "invalidRequest", "sort unknownField" },
+
         // Methods and places
         { "a method nobody has", "{key}", "BREW", "/posts", null, 405, "methodNotAllowed", null },
         { "PUT", "{key}", "PUT", "/posts/{post}", "{}", 405, "methodNotAllowed", null },
@@ -274,6 +302,7 @@ public sealed class HostileInputTests(HostileInstance instance) : IClassFixture<
         text = text.Replace("{long}", new string('k', 100_000), StringComparison.Ordinal)
             .Replace("{thousand}", new string('x', 1000), StringComparison.Ordinal)
             .Replace("{fiftyOne}", string.Join(",", Enumerable.Range(0, 51).Select(_ => $"\"{Guid.CreateVersion7()}\"")), StringComparison.Ordinal)
+            .Replace("{hundredTypes}", string.Join("&types=", Enumerable.Repeat("post.created", 101)), StringComparison.Ordinal)
             .Replace("{fiftyOneNames}", string.Join(",", Enumerable.Range(0, 51).Select(i => $"\"n{i}\": \"v\"")), StringComparison.Ordinal);
         foreach (var (word, value) in instance.Words) text = text.Replace($"{{{word}}}", value, StringComparison.Ordinal);
         return text;

@@ -1,0 +1,129 @@
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
+
+namespace PostMantis.Core.Outbox;
+
+/// <summary>Which events are asked for; every filter narrows, several values of one filter widen it.</summary>
+/// <param name="Types">Of <see cref="EventTypes.All"/>.</param>
+/// <param name="After">When it happened, inclusive; <paramref name="Before"/> is exclusive.</param>
+public sealed record EventQuery(
+    IReadOnlyList<string>? Types = null,
+    IReadOnlyList<Guid>? PostId = null,
+    IReadOnlyList<Guid>? ProfileId = null,
+    IReadOnlyList<string>? Provider = null,
+    DateTimeOffset? After = null,
+    DateTimeOffset? Before = null);
+
+/// <summary>Reads numbered events as far as the caller's scope reaches; what has no number yet is never shown.</summary>
+public sealed class EventReader(PostMantisDb db)
+{
+    /// <summary>The events that come after a number, oldest first.</summary>
+    /// <param name="afterSequence">The last number that was read; null starts with the oldest event that is kept.</param>
+    /// <exception cref="ProblemException">
+    /// cursorExpired: events after <paramref name="afterSequence"/> were erased already; <c>oldestSequence</c> says which is
+    /// the first that can still be read. invalidRequest: the slice's cursor is none.
+    /// </exception>
+    public async Task<Page<EventResource>> FollowAsync(
+        Caller caller, long? afterSequence, EventQuery query, PageRequest slice, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(slice);
+        var after = Position(slice.Cursor) ?? afterSequence;
+        var events = Filter(await InScopeAsync(caller, ct), query);
+        events = after is { } number ? events.Where(e => e.Sequence > number) : events.Where(e => e.Sequence > 0);
+        var page = await PageAsync(events, events.OrderBy(e => e.Sequence), slice, ct);
+
+        // Asked last: what was erased while the page was read is found to be missing.
+        if (after is { } position) await RequireKeptAsync(caller.UserId, position, ct);
+        return page;
+    }
+
+    /// <summary>What happened to posts and deliveries, newest first.</summary>
+    /// <exception cref="ProblemException">invalidRequest: the slice's cursor is none.</exception>
+    public Task<Page<EventResource>> LogAsync(Caller caller, EventQuery query, PageRequest slice, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        return LatestAsync(caller, query.Types is { Count: > 0 } ? query : query with { Types = EventTypes.OfPublishing },
+            slice, ct);
+    }
+
+    /// <summary>Every kind of event, newest first.</summary>
+    /// <exception cref="ProblemException">invalidRequest: the slice's cursor is none.</exception>
+    public async Task<Page<EventResource>> LatestAsync(
+        Caller caller, EventQuery query, PageRequest slice, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(slice);
+        var events = Filter(await InScopeAsync(caller, ct), query);
+        events = Position(slice.Cursor) is { } number ? events.Where(e => e.Sequence < number)
+            : events.Where(e => e.Sequence > 0);
+        return await PageAsync(events, events.OrderByDescending(e => e.Sequence), slice, ct);
+    }
+
+    private static async Task<Page<EventResource>> PageAsync(
+        IQueryable<Event> events, IOrderedQueryable<Event> ordered, PageRequest slice, CancellationToken ct)
+    {
+        int? total = null;
+        if (slice.IsNumbered) total = await events.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
+        var found = await ordered.Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
+        return Page<EventResource>.Of(found, slice, total,
+            e => e.Sequence!.Value.ToString(CultureInfo.InvariantCulture), EventResource.From);
+    }
+
+    private static IQueryable<Event> Filter(IQueryable<Event> events, EventQuery query)
+    {
+        if (query.Types is { Count: > 0 } types) events = events.Where(e => types.Contains(e.Type));
+        if (query.PostId is { Count: > 0 } posts) events = events.Where(e => posts.Contains(e.PostId!.Value));
+        if (query.ProfileId is { Count: > 0 } profiles) events = events.Where(e => profiles.Contains(e.ProfileId!.Value));
+        if (query.Provider is { Count: > 0 } providers) events = events.Where(e => providers.Contains(e.Provider!));
+        if (query.After is { } after) events = events.Where(e => e.CreatedAt >= after);
+        if (query.Before is { } before) events = events.Where(e => e.CreatedAt < before);
+        return events;
+    }
+
+    // A cursor of events is the last number that was read.
+    private static long? Position(string? cursor)
+    {
+        if (cursor is null) return null;
+        if (long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out var number)) return number;
+        throw ProblemException.Invalid(new Issue("cursor", Rule.WrongFormat, "This is not a cursor of this list.",
+            Fix: "Use nextCursor as it came."));
+    }
+
+    // The user's own, of the caller's mode. A narrowed key sees the events of posts that it may see, of its profiles, and of
+    // artifacts, which belong to no profile.
+    private async Task<IQueryable<Event>> InScopeAsync(Caller caller, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        var events = db.Events.AsNoTracking();
+        if (caller.IsNarrowed())
+        {
+            var visible = await db.Profiles.InScope(caller).Select(p => p.Id).ToArrayAsync(ct);
+            events = db.Events.FromSql($"""
+                SELECT e.* FROM events e
+                WHERE (e.profile_id IS NULL OR e.profile_id = ANY({visible}))
+                  AND CASE WHEN e.post_id IS NULL THEN e.profile_id IS NOT NULL OR e.type LIKE 'artifact.%'
+                      ELSE EXISTS (SELECT FROM posts p WHERE p.id = e.post_id)
+                          AND NOT EXISTS (SELECT FROM deliveries d
+                                          WHERE d.post_id = e.post_id AND d.profile_id <> ALL({visible})) END
+                """).AsNoTracking();
+        }
+        var userId = caller.UserId;
+        events = events.Where(e => e.UserId == userId);
+        return caller.TestMode is { } testMode ? events.Where(e => e.TestMode == testMode) : events;
+    }
+
+    private async Task RequireKeptAsync(Guid userId, long afterSequence, CancellationToken ct)
+    {
+        var oldest = await db.Events.Where(e => e.UserId == userId && e.Sequence > 0).OrderBy(e => e.Sequence)
+            .Select(e => e.Sequence).FirstOrDefaultAsync(ct);
+        oldest ??= await db.EventSequences.Where(s => s.UserId == userId).Select(s => (long?)s.Last + 1)
+            .FirstOrDefaultAsync(ct) ?? 1;
+        if (afterSequence >= oldest - 1) return;
+        throw new ProblemException(ProblemCode.CursorExpired,
+            $"Events after {afterSequence} are no longer all kept. The oldest that is has the sequence {oldest}.",
+            extensions: new Dictionary<string, object?> { ["oldestSequence"] = oldest });
+    }
+}
