@@ -14,6 +14,7 @@ using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Sandbox;
 using PostMantis.Core.Queue;
+using PostMantis.Core.Retention;
 using PostMantis.Core.Vault;
 
 namespace PostMantis.Core;
@@ -36,6 +37,7 @@ public static class CoreSetup
         services.AddOptions<EventOptions>().BindConfiguration(EventOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<EventReader>();
+        services.AddScoped<Sweeper>();
         services.AddConnections();
         services.AddScoped<ProfileReader>();
         services.AddScoped<ProfileLabels>();

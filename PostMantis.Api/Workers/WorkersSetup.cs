@@ -23,6 +23,7 @@ internal static class WorkersSetup
         services.AddHostedService<ReplicaTeller>();
         services.AddHostedService<RecoveryWorker>();
         services.AddHostedService<SessionWorker>();
+        services.AddHostedService<RetentionWorker>();
         services.AddHostedService<TokenWorker>();
         services.AddHostedService<SequenceWorker>();
         services.AddHostedService<ReconcileWorker>();

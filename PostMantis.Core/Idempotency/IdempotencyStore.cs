@@ -35,12 +35,13 @@ public sealed class IdempotencyStore(PostMantisDb db, TimeProvider time)
                 extensions: new Dictionary<string, object?> { ["retryAfterSeconds"] = 1 });
 
         var now = time.GetUtcNow();
-        var known = await db.IdempotencyKeys.SingleOrDefaultAsync(k => k.UserId == userId && k.Key == key, ct);
+        var known = await db.IdempotencyKeys.AsNoTracking()
+            .SingleOrDefaultAsync(k => k.UserId == userId && k.Key == key, ct);
         if (known is null) return null;
         if (known.ExpiresAt <= now)
         {
-            db.IdempotencyKeys.Remove(known);
-            await db.SaveChangesAsync(ct);
+            // It may have been swept away meanwhile.
+            await db.IdempotencyKeys.Where(k => k.UserId == userId && k.Key == key).ExecuteDeleteAsync(ct);
             return null;
         }
         if (!CryptographicOperations.FixedTimeEquals(known.Fingerprint, fingerprint))

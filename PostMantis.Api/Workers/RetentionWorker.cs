@@ -1,0 +1,20 @@
+using PostMantis.Core.Queue;
+using PostMantis.Core.Retention;
+
+namespace PostMantis.Api.Workers;
+
+/// <summary>Erases what is kept for a time only, every hour.</summary>
+internal sealed class RetentionWorker(IServiceScopeFactory scopes, WakeUp wakeUp, TimeProvider time,
+    ILogger<RetentionWorker> logger) : LoopWorker("Retention", wakeUp, time, logger)
+{
+    private static readonly TimeSpan _interval = TimeSpan.FromHours(1);
+
+    protected override async Task<bool> RunOnceAsync(CancellationToken ct)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<Sweeper>().RunOnceAsync(ct);
+        return false;
+    }
+
+    protected override Task<TimeSpan> NextAsync(CancellationToken ct) => Task.FromResult(_interval);
+}

@@ -1,0 +1,168 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Retention;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Retention;
+
+public sealed class SweeperTests : IAsyncLifetime
+{
+    private PostMantisHost _host = null!;
+    private Caller _person = null!;
+    private Profile _page = null!;
+    private ApiClient _api = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _host = await PostMantisHost.StartAsync(new Dictionary<string, string?> { ["Events:KeepFor"] = "2.00:00:00" });
+        _person = await Seed.UserAsync(_host);
+        _page = await Seed.ProfileAsync(_host, _person);
+        _api = await ApiClient.WithKeyAsync(_host, _person);
+    }
+
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
+
+    [Fact]
+    public async Task Events_are_kept_as_long_as_said_and_older_cursors_have_expired()
+    {
+        await AddAsync(3);
+        _host.Clock.Advance(TimeSpan.FromDays(1));
+        await AddAsync(2);
+        _host.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(0, (await SweepAsync()).Events);
+        Assert.Equal(200, (await _api.GetAsync("/events?afterSequence=0")).Status);
+        _host.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(3, (await SweepAsync()).Events);
+
+        Assert.Equal([4, 5], await SequencesAsync("/events"));
+        Assert.Equal([4, 5], await SequencesAsync("/events?afterSequence=3"));
+        foreach (var path in (string[])["/events?afterSequence=2", "/events?afterSequence=0", "/events?cursor=1"])
+        {
+            var expired = await _api.GetAsync(path);
+            Assert.Equal((410, "cursorExpired", 4),
+                (expired.Status, expired.Code, (int)expired.Json!["oldestSequence"]!));
+            Assert.Equal("/problems/cursor-expired", (string?)expired.Json!["type"]);
+        }
+
+        // When nothing is left, the next to come is the oldest.
+        _host.Clock.Advance(TimeSpan.FromDays(2));
+        Assert.Equal(2, (await SweepAsync()).Events);
+        Assert.Empty(await SequencesAsync("/events?afterSequence=5"));
+        Assert.Equal(6, (int)(await _api.GetAsync("/events?afterSequence=4")).Json!["oldestSequence"]!);
+        await AddAsync(1);
+        Assert.Equal([6], await SequencesAsync("/events?afterSequence=5"));
+    }
+
+    [Fact]
+    public async Task What_can_be_read_has_no_gap_when_clocks_disagreed()
+    {
+        await AddAsync(1, ahead: TimeSpan.FromDays(1));
+        await AddAsync(2);
+        _host.Clock.Advance(TimeSpan.FromDays(2.5));
+        Assert.Equal(0, (await SweepAsync()).Events);
+        Assert.Equal([1, 2, 3], await SequencesAsync("/events?afterSequence=0"));
+        _host.Clock.Advance(TimeSpan.FromDays(1));
+        Assert.Equal(3, (await SweepAsync()).Events);
+    }
+
+    [Fact]
+    public async Task More_than_a_batch_is_erased_for_everyone()
+    {
+        var other = await Seed.UserAsync(_host);
+        await AddAsync(2500);
+        await AddAsync(1, other);
+        _host.Clock.Advance(TimeSpan.FromDays(3));
+        await AddAsync(1, other);
+        Assert.Equal(2501, (await SweepAsync()).Events);
+        Assert.Equal(2, (await _host.InDatabaseAsync(db => db.Events.SingleAsync())).Sequence);
+    }
+
+    [Fact]
+    public async Task What_has_no_number_yet_stays()
+    {
+        await _host.InScopeAsync(services =>
+        {
+            services.GetRequiredService<EventWriter>().Add(_person.UserId, EventTypes.PostCreated, [], testMode: true);
+            return services.GetRequiredService<PostMantisDb>().SaveChangesAsync();
+        });
+        _host.Clock.Advance(TimeSpan.FromDays(40));
+        Assert.Equal(0, (await SweepAsync()).Events);
+        await NumberAsync();
+        Assert.Equal(1, (await SweepAsync()).Events);
+    }
+
+    [Fact]
+    public async Task Remembered_answers_and_open_invitations_end_with_their_time()
+    {
+        var body = $$"""{"post": {"body": "Once"}, "profiles": ["{{_page.Id}}"], "allowDuplicate": true}""";
+        var first = await _api.PostAsync("/posts", body, ("Idempotency-Key", "one"));
+        Assert.Equal(202, first.Status);
+        var now = _host.Clock.GetUtcNow();
+        await _host.InDatabaseAsync(db =>
+        {
+            db.Invitations.AddRange(Invite("late", now.AddHours(1)), Invite("open", now.AddDays(9)));
+            return db.SaveChangesAsync();
+        });
+        _host.Clock.Advance(TimeSpan.FromHours(24) - TimeSpan.FromSeconds(1));
+        Assert.Equal(new Swept(0, 0, 1), await SweepAsync());
+        Assert.Equal("true", (await _api.PostAsync("/posts", body, ("Idempotency-Key", "one"))).Headers["Idempotency-Replayed"]);
+        _host.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(new Swept(0, 1, 0), await SweepAsync());
+        Assert.Equal("open@example.com", (await _host.InDatabaseAsync(db => db.Invitations.SingleAsync())).Email);
+
+        var again = await _api.PostAsync("/posts", body, ("Idempotency-Key", "one"));
+        Assert.Equal(202, again.Status);
+        Assert.NotEqual((string?)first.Data["id"], (string?)again.Data["id"]);
+
+        Invitation Invite(string name, DateTimeOffset until) => new()
+        {
+            Id = Ids.New(now),
+            Email = $"{name}@example.com",
+            TokenHash = Guid.CreateVersion7().ToByteArray(),
+            CreatedAt = now,
+            ExpiresAt = until,
+        };
+    }
+
+    private Task<Swept> SweepAsync() =>
+        _host.InScopeAsync(services => services.GetRequiredService<Sweeper>().RunOnceAsync(default));
+
+    private async Task<IReadOnlyList<long>> SequencesAsync(string path)
+    {
+        var reply = await _api.GetAsync(path);
+        Assert.Equal(200, reply.Status);
+        return [.. reply.Json!["data"]!.AsArray().Select(e => (long)e!["sequence"]!)];
+    }
+
+    // Written now, or by a process whose clock is ahead, and numbered.
+    private async Task AddAsync(int count, Caller? user = null, TimeSpan ahead = default)
+    {
+        var at = _host.Clock.GetUtcNow() + ahead;
+        await _host.InDatabaseAsync(db =>
+        {
+            db.Events.AddRange(Enumerable.Range(0, count).Select(_ => new Event
+            {
+                Id = Ids.New(at),
+                UserId = (user ?? _person).UserId,
+                Type = EventTypes.PostCreated,
+                TestMode = true,
+                Data = [],
+                CreatedAt = at,
+            }));
+            return db.SaveChangesAsync();
+        });
+        await NumberAsync();
+    }
+
+    private async Task NumberAsync()
+    {
+        while (await _host.InScopeAsync(s => s.GetRequiredService<Sequencer>().RunOnceAsync(default)) > 0)
+        {
+        }
+    }
+}
