@@ -6,6 +6,7 @@ using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
+using PostMantis.Core.Outbox;
 using PostMantis.Core.Profiles;
 using PostMantis.Tests.Support;
 
@@ -48,6 +49,8 @@ public sealed class PageTests : IAsyncLifetime
     [InlineData("/keys", "No keys yet")]
     [InlineData("/keys/new", "Make the key")]
     [InlineData("/audit", "User created")]
+    [InlineData("/events", "No events yet")]
+    [InlineData("/events?type=post.created", "Nothing matches")]
     [InlineData("/account", "Sign out everywhere")]
     [InlineData("/problems", "duplicatePost")]
     [InlineData("/problems/token-nobody-knows", "There is nothing here")]
@@ -77,6 +80,29 @@ public sealed class PageTests : IAsyncLifetime
             Assert.DoesNotContain("<b>bold", html, StringComparison.Ordinal);
             Assert.Contains("&lt;script&gt;", html, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task The_event_log_tells_what_programs_are_told_and_shows_the_json_as_text()
+    {
+        const string script = "<script>alert('x')</script>";
+        var profile = await ConnectAsync();
+        await _host.InScopeAsync(async services => await services.GetRequiredService<PostAcceptor>().CreateAsync(_person,
+            JsonNode.Parse($$"""
+                {"post": {"body": "told", "metadata": {"campaign": "{{script}}"} }, "profiles": ["{{profile.Id}}"]}
+                """)!.AsObject(), default));
+        await _host.InScopeAsync(s => s.GetRequiredService<Sequencer>().RunOnceAsync(default));
+        using var page = await _ada.GetAsync("/events");
+        var html = await page.Content.ReadAsStringAsync();
+        Assert.DoesNotContain(script, html, StringComparison.Ordinal);
+        var text = WebUtility.HtmlDecode(html);
+        Assert.Contains($"\"campaign\": \"{script}\"", text, StringComparison.Ordinal);
+        Assert.Contains("\"sequence\": 3,", text, StringComparison.Ordinal);
+
+        using var filtered = await _ada.GetAsync("/events?type=profile.connected");
+        var some = WebUtility.HtmlDecode(await filtered.Content.ReadAsStringAsync());
+        Assert.Contains("\"type\": \"profile.connected\"", some, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"type\": \"post.created\"", some, StringComparison.Ordinal);
     }
 
     [Fact]

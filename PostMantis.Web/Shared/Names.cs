@@ -34,6 +34,16 @@ public static class Names
         _ => ("Given back before any call", "idle"),
     };
 
+    /// <summary>The colour of an event's type.</summary>
+    public static string EventTone(string type) => type[(type.IndexOf('.', StringComparison.Ordinal) + 1)..] switch
+    {
+        "published" or "completed" or "connected" or "verified" => "good",
+        "failed" or "disabled" or "reauthRequired" or "partFailed" => "bad",
+        "unknown" or "incomplete" or "expiring" => "warn",
+        "scheduled" or "deferred" => "plan",
+        _ => "idle",
+    };
+
     public static string Unit(TextUnit unit) => unit switch
     {
         TextUnit.Utf8Bytes => "bytes",

@@ -35,7 +35,7 @@ await page.GetByLabel("Password").FillAsync(Password);
 await ClickAsync("Create the account");
 await SeeAsync("Overview");
 await ShootAsync("overview-empty");
-foreach (var (name, path) in new[] { ("posts-empty", "/posts"), ("profiles-empty", "/profiles"), ("keys-empty", "/keys") })
+foreach (var (name, path) in new[] { ("posts-empty", "/posts"), ("profiles-empty", "/profiles"), ("keys-empty", "/keys"), ("events-empty", "/events") })
 {
     await page.GotoAsync(path);
     await ShootAsync(name);
@@ -117,6 +117,7 @@ await ShootAsync("post-ledger");
 foreach (var (name, path) in new[]
     {
         ("overview", "/"), ("posts", "/posts"), ("posts-nothing", "/posts?status=awaitingApproval"), ("audit", "/audit"),
+        ("events", "/events"), ("events-nothing", "/events?type=endpoint.disabled"),
         ("account", "/account"), ("problems", "/problems"), ("problem", "/problems/duplicate-post"), ("not-found", "/no-such-page"),
         ("scalar", "/scalar/"),
     })
@@ -125,6 +126,9 @@ foreach (var (name, path) in new[]
     if (name == "scalar") await page.GetByRole(AriaRole.Heading, new() { Name = "PostMantis API" }).WaitForAsync();
     await ShootAsync(name, phone: name != "scalar");
 }
+await page.GotoAsync("/events?type=delivery.failed");
+await page.Locator("details.more > summary").First.ClickAsync();
+await ShootAsync("events-json");
 await page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Dark });
 foreach (var (name, path) in new[] { ("overview-dark", "/"), ("post-dark", publishedPath), ("compose-dark", "/posts/new") })
 {
