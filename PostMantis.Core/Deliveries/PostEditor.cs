@@ -315,10 +315,10 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             if (action is PostActions.Update or PostActions.Publish && held.Items.Any(i => i.State == WorkState.Leased))
                 throw ProblemException.Conflict("Publishing has started.", CamelCase.Of(held.Post.Status), []);
 
+            // First, so that the events tell the state as it will be read.
             var now = time.GetUtcNow();
+            (held.Post.Revision, held.Post.UpdatedAt) = (held.Post.Revision + 1, now);
             await change(held, now, token);
-            held.Post.Revision++;
-            held.Post.UpdatedAt = now;
             try
             {
                 await _db.SaveChangesAsync(token);

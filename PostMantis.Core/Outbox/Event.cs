@@ -29,12 +29,13 @@ public sealed class Event
 
     internal sealed class Configuration : IEntityTypeConfiguration<Event>
     {
+        // The column position is Postgres' alone: an identity, given while the writer holds the row it changed, so that it
+        // tells the order in which changes of one thing were committed. Only the sequencer reads it.
         public void Configure(EntityTypeBuilder<Event> e)
         {
             e.ToTable("events");
             e.Property(x => x.Data).AsJson();
             e.HasIndex(x => new { x.UserId, x.Sequence }).IsUnique().HasFilter("sequence IS NOT NULL");
-            e.HasIndex(x => x.Id).HasFilter("sequence IS NULL").HasDatabaseName("ix_events_unnumbered");
             e.HasIndex(x => new { x.PostId, x.Id }).HasFilter("post_id IS NOT NULL");
         }
     }

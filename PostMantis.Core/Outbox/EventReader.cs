@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
@@ -19,10 +20,14 @@ public sealed record EventQuery(
     DateTimeOffset? Before = null);
 
 /// <summary>Reads numbered events as far as the caller's scope reaches; what has no number yet is never shown.</summary>
-public sealed class EventReader(PostMantisDb db)
+public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
 {
+    // Looking up the deliveries of a post costs more than looking at an event.
+    private const int CostOfScope = 5;
+
     /// <summary>The events that come after a number, oldest first.</summary>
     /// <param name="afterSequence">The last number that was read; null starts with the oldest event that is kept.</param>
+    /// <returns>A page that may be short, even empty, while it says that there is more.</returns>
     /// <exception cref="ProblemException">
     /// cursorExpired: events after <paramref name="afterSequence"/> were erased already; <c>oldestSequence</c> says which is
     /// the first that can still be read. invalidRequest: the slice's cursor is none.
@@ -33,8 +38,11 @@ public sealed class EventReader(PostMantisDb db)
         ArgumentNullException.ThrowIfNull(slice);
         var after = Position(slice.Cursor) ?? afterSequence;
         var events = Filter(await InScopeAsync(caller, ct), query);
-        events = after is { } number ? events.Where(e => e.Sequence > number) : events.Where(e => e.Sequence > 0);
-        var page = await PageAsync(events, events.OrderBy(e => e.Sequence), slice, ct);
+        var (oldest, newest) = await EndsAsync(caller.UserId, ct);
+        var from = after ?? oldest - 1;
+        var until = slice.IsNumbered || from > newest ? long.MaxValue : from + WindowOf(caller);
+        events = events.Where(e => e.Sequence > from && e.Sequence <= until);
+        var page = await PageAsync(events, events.OrderBy(e => e.Sequence), slice, until < newest ? until : null, ct);
 
         // Asked last: what was erased while the page was read is found to be missing.
         if (after is { } position) await RequireKeptAsync(caller.UserId, position, ct);
@@ -42,7 +50,7 @@ public sealed class EventReader(PostMantisDb db)
     }
 
     /// <summary>What happened to posts and deliveries, newest first.</summary>
-    /// <exception cref="ProblemException">invalidRequest: the slice's cursor is none.</exception>
+    /// <inheritdoc cref="LatestAsync"/>
     public Task<Page<EventResource>> LogAsync(Caller caller, EventQuery query, PageRequest slice, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(query);
@@ -51,25 +59,46 @@ public sealed class EventReader(PostMantisDb db)
     }
 
     /// <summary>Every kind of event, newest first.</summary>
+    /// <returns>A page that may be short, even empty, while it says that there is more.</returns>
     /// <exception cref="ProblemException">invalidRequest: the slice's cursor is none.</exception>
     public async Task<Page<EventResource>> LatestAsync(
         Caller caller, EventQuery query, PageRequest slice, CancellationToken ct)
     {
+        ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(slice);
+        var before = Position(slice.Cursor);
         var events = Filter(await InScopeAsync(caller, ct), query);
-        events = Position(slice.Cursor) is { } number ? events.Where(e => e.Sequence < number)
-            : events.Where(e => e.Sequence > 0);
-        return await PageAsync(events, events.OrderByDescending(e => e.Sequence), slice, ct);
+        var (oldest, newest) = await EndsAsync(caller.UserId, ct);
+        var from = before is { } number && number <= newest ? number : newest + 1;
+
+        // The events of a post have an index of their own.
+        var until = slice.IsNumbered || query.PostId is { Count: > 0 } ? 0 : Math.Max(0, from - WindowOf(caller));
+        events = events.Where(e => e.Sequence < from && e.Sequence >= until);
+        return await PageAsync(events, events.OrderByDescending(e => e.Sequence), slice, until > oldest ? until : null, ct);
     }
 
-    private static async Task<Page<EventResource>> PageAsync(
-        IQueryable<Event> events, IOrderedQueryable<Event> ordered, PageRequest slice, CancellationToken ct)
+    /// <param name="looked">Where the search goes on when this page is not filled; null when nothing is left to look at.</param>
+    private static async Task<Page<EventResource>> PageAsync(IQueryable<Event> events, IOrderedQueryable<Event> ordered,
+        PageRequest slice, long? looked, CancellationToken ct)
     {
         int? total = null;
         if (slice.IsNumbered) total = await events.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
         var found = await ordered.Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
-        return Page<EventResource>.Of(found, slice, total,
-            e => e.Sequence!.Value.ToString(CultureInfo.InvariantCulture), EventResource.From);
+        var page = Page<EventResource>.Of(found, slice, total, e => Text(e.Sequence!.Value), EventResource.From);
+        return page.HasMore || looked is not { } position ? page : page with { NextCursor = Text(position), HasMore = true };
+    }
+
+    private int WindowOf(Caller caller) =>
+        caller.IsNarrowed() ? options.Value.MostLookedThrough / CostOfScope : options.Value.MostLookedThrough;
+
+    private static string Text(long sequence) => sequence.ToString(CultureInfo.InvariantCulture);
+
+    // The first and the last number that can be read; (1, 0) when there is none.
+    private async Task<(long Oldest, long Newest)> EndsAsync(Guid userId, CancellationToken ct)
+    {
+        var mine = db.Events.Where(e => e.UserId == userId && e.Sequence > 0).Select(e => e.Sequence);
+        return (await mine.OrderBy(s => s).FirstOrDefaultAsync(ct) ?? 1,
+            await mine.OrderByDescending(s => s).FirstOrDefaultAsync(ct) ?? 0);
     }
 
     private static IQueryable<Event> Filter(IQueryable<Event> events, EventQuery query)

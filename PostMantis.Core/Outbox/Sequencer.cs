@@ -5,7 +5,8 @@ namespace PostMantis.Core.Outbox;
 
 /// <summary>
 /// Numbers committed events, rising per user: one writer per user at a time, so nothing appears later below a number that
-/// was already read, and accepting posts takes no lock for it.
+/// was already read, and accepting posts takes no lock for it. Events of one post are numbered in the order they were
+/// committed, whatever the clocks of their writers said.
 /// </summary>
 public sealed class Sequencer(UnitOfWork unit)
 {
@@ -20,7 +21,7 @@ public sealed class Sequencer(UnitOfWork unit)
     {
         var users = await _db.Database.SqlQuery<Guid>($"""
             SELECT DISTINCT user_id AS "Value" FROM (
-                SELECT user_id FROM events WHERE sequence IS NULL ORDER BY id LIMIT {MostPerBatch}) waiting
+                SELECT user_id FROM events WHERE sequence IS NULL ORDER BY position LIMIT {MostPerBatch}) waiting
             """).ToArrayAsync(ct);
         if (users.Length == 0) return 0;
         return await unit.RunAsync(async token =>
@@ -37,11 +38,11 @@ public sealed class Sequencer(UnitOfWork unit)
             // A statement after the lock: it sees every number given before.
             var numbered = await _db.Database.SqlQuery<int>($"""
                 WITH waiting AS (
-                    SELECT id, user_id FROM events WHERE sequence IS NULL AND user_id = ANY({users})
-                    ORDER BY id LIMIT {MostPerBatch}),
+                    SELECT id, user_id, position FROM events WHERE sequence IS NULL AND user_id = ANY({users})
+                    ORDER BY position LIMIT {MostPerBatch}),
                 numbered AS (
                     UPDATE events e SET sequence = s.last + w.place
-                    FROM (SELECT id, user_id, row_number() OVER (PARTITION BY user_id ORDER BY id) AS place
+                    FROM (SELECT id, user_id, row_number() OVER (PARTITION BY user_id ORDER BY position) AS place
                           FROM waiting) w
                     JOIN event_sequences s ON s.user_id = w.user_id
                     WHERE e.id = w.id

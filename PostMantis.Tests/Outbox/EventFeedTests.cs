@@ -21,7 +21,7 @@ public sealed class EventFeedTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _host = await PostMantisHost.StartAsync();
+        _host = await PostMantisHost.StartAsync(new Dictionary<string, string?> { ["Events:MostLookedThrough"] = "100" });
         _person = await Seed.UserAsync(_host);
         _page = await Seed.ProfileAsync(_host, _person, "Page");
         _team = await Seed.ProfileAsync(_host, _person, "Team");
@@ -166,6 +166,54 @@ public sealed class EventFeedTests : IAsyncLifetime
         await CreateAsync("Third", _page);
         await NumberAsync();
         Assert.Equal([4, 3, 2, 1], Sequences(await ItemsAsync($"/publish/logs?cursor={slice["pagination"]!["nextCursor"]}")));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_page_looks_through_so_many_and_the_next_goes_on(bool isNarrow)
+    {
+        await _host.InDatabaseAsync(db =>
+        {
+            var now = _host.Clock.GetUtcNow();
+            db.Events.AddRange(Enumerable.Range(1, 250).Select(n => new Event
+            {
+                Id = Ids.New(now),
+                UserId = _person.UserId,
+                Type = n is 30 or 230 or 231 ? EventTypes.ProfileConnected : EventTypes.ArtifactVerified,
+                ProfileId = n is 30 or 230 or 231 ? _page.Id : null,
+                TestMode = true,
+                Data = [],
+                CreatedAt = now,
+            }));
+            return db.SaveChangesAsync();
+        });
+        await NumberAsync();
+        var caller = isNarrow ? _person with { ProfileIds = [_page.Id] } : _person;
+        var query = new EventQuery([EventTypes.ProfileConnected]);
+        foreach (var isNewestFirst in (bool[])[false, true])
+        {
+            List<int> sizes = [];
+            List<long> found = [];
+            string? cursor = null;
+            do
+            {
+                var slice = new PageRequest(1, cursor);
+                var page = await _host.InScopeAsync(s => isNewestFirst
+                    ? s.GetRequiredService<EventReader>().LatestAsync(caller, query, slice, default)
+                    : s.GetRequiredService<EventReader>().FollowAsync(caller, null, query, slice, default));
+                Assert.Equal(page.HasMore, page.NextCursor is not null);
+                found.AddRange(page.Items.Select(e => e.Sequence));
+                sizes.Add(page.Items.Count);
+                cursor = page.NextCursor;
+            }
+            while (cursor is not null);
+            Assert.Equal(isNewestFirst ? [231, 230, 30] : [30, 230, 231], found);
+            Assert.Contains(0, sizes);
+            Assert.InRange(sizes.Count, isNarrow ? 13 : 4, isNarrow ? 16 : 6);
+        }
+        var past = await FollowAsync(_person, long.MaxValue);
+        Assert.Equal((0, false), (past.Items.Count, past.HasMore));
     }
 
     private Task<Page<EventResource>> FollowAsync(Caller caller, long? after) => _host.InScopeAsync(services =>

@@ -970,10 +970,6 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_events");
 
-                    b.HasIndex("Id")
-                        .HasDatabaseName("ix_events_unnumbered")
-                        .HasFilter("sequence IS NULL");
-
                     b.HasIndex("PostId", "Id")
                         .HasDatabaseName("ix_events_post_id_id")
                         .HasFilter("post_id IS NOT NULL");
