@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
@@ -199,11 +200,32 @@ public sealed partial class DeliveryRunner : IDisposable
                 : new PublishOutcome.Retry(Errors.Fault);
         }
         _telemetry.Ran(claimed.Delivery.Provider, _time.GetElapsedTime(started));
-        return Settle(outcome, [.. first, .. work.Steps], work.CallStartedAt);
+        return Settle(outcome, [.. first, .. work.Steps, .. PartSteps(claimed.Delivery, outcome)], work.CallStartedAt);
 
         Settlement Settle(PublishOutcome result, IReadOnlyList<AttemptStep> steps, DateTimeOffset? callStartedAt) =>
             Verdicts.Decide(claimed, result, _options, _time.GetUtcNow(), Random.Shared.NextDouble(), callStartedAt, steps,
                 traceparent);
+    }
+
+    // What else became public, or did not: the ledger names every remote object.
+    private IEnumerable<AttemptStep> PartSteps(Delivery delivery, PublishOutcome outcome)
+    {
+        var parts = outcome switch
+        {
+            PublishOutcome.Published live => live.Parts,
+            PublishOutcome.Incomplete live => live.Parts,
+            _ => [],
+        };
+        var known = delivery.Parts.Where(p => p.ProviderPostId is not null).Select(p => p.Index).ToHashSet();
+        return parts.Count < 2 ? [] : parts.Where(p => !known.Contains(p.Index)).OrderBy(p => p.Index).Select(part => part switch
+        {
+            { Status: PartStatus.Published } => Step("partPublished", part, ProviderText.Id(part.ProviderPostId)),
+            { Status: PartStatus.Failed, Error: { } error } => Step("partFailed", part, CamelCase.Of(error.Code)),
+            _ => null,
+        }).OfType<AttemptStep>();
+
+        AttemptStep Step(string name, DeliveryPart part, string? what) =>
+            new(_time.GetUtcNow(), name, $"{CamelCase.Of(part.Kind)} {part.Index}: {what}");
     }
 
     /// <summary>What keeps a delivery from being sent at all.</summary>

@@ -204,6 +204,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             {
                 Move(delivery, DeliveryStatus.Pending, now);
                 (delivery.Phase, delivery.FailedAt) = (DeliveryPhase.Waiting, null);
+                delivery.Parts = [.. delivery.Parts.Select(p => p with { Status = PartStatus.Pending, Error = null })];
             }
             (delivery.Error, delivery.NextAttemptAt, delivery.DeferReason) = (null, null, null);
             delivery.LatestAt = PostAcceptor.Latest(post, now);
@@ -248,15 +249,20 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             {
                 (delivery.PublishedAt, delivery.Error) = (now, null);
                 (delivery.ProviderPostId, delivery.Url) = (providerPostId ?? delivery.ProviderPostId, url ?? delivery.Url);
+
+                // Nothing is sent any more: of what follows the root nobody has said what became.
                 delivery.Parts = [.. delivery.Parts.Select(part => part.Kind == PartKind.Root
                     ? part with { Status = PartStatus.Published, ProviderPostId = delivery.ProviderPostId, Url = delivery.Url }
-                    : part)];
+                    : part.Status == PartStatus.Pending ? part with { Status = PartStatus.Unknown } : part)];
             }
             else
             {
                 delivery.FailedAt = now;
                 delivery.Error = new DeliveryError(DeliveryErrorCode.OutcomeUnknown,
                     "It was decided that this was not published.", NextStep.Retry, Retryable: true);
+                delivery.Parts = [.. delivery.Parts.Select(part => part.Kind == PartKind.Root
+                    ? part with { Status = PartStatus.Failed, Error = delivery.Error }
+                    : part)];
             }
             if (!wasOpen)
             {
