@@ -2,9 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.EntityFrameworkCore;
-using Npgsql;
 using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
 
 namespace PostMantis.Api.Http;
 
@@ -36,7 +35,12 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
         {
             context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
         }
-        catch (Exception e) when (IsDatabaseAway(e))
+        catch (CommitInDoubtException e)
+        {
+            DatabaseAway(logger, e.InnerException!.GetType().Name);
+            await WriteAsync(context, InDoubt());
+        }
+        catch (Exception e) when (DatabaseTrouble.IsPassing(e))
         {
             DatabaseAway(logger, e.GetType().Name);
             await WriteAsync(context, Unavailable());
@@ -106,6 +110,11 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
         "PostMantis cannot reach its database at the moment. Nothing was accepted.",
         extensions: new Dictionary<string, object?> { ["retryAfterSeconds"] = 2 });
 
+    private static ProblemException InDoubt() => new(ProblemCode.Unavailable,
+        "PostMantis lost its database while it stored this; it may have been accepted. Send it again with the same "
+            + "Idempotency-Key, or look before you send it again.",
+        extensions: new Dictionary<string, object?> { ["retryAfterSeconds"] = 2 });
+
     private static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 
@@ -140,9 +149,6 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
             "Send application/json."),
         _ => new ProblemException(ProblemCode.InvalidRequest, "The request could not be read."),
     };
-
-    private static bool IsDatabaseAway(Exception e) => e is NpgsqlException { IsTransient: true } or TimeoutException
-        || (e is DbUpdateException or InvalidOperationException && e.InnerException is { } inner && IsDatabaseAway(inner));
 
     private static string TitleOf(ProblemCode code) => code switch
     {

@@ -17,7 +17,7 @@ namespace PostMantis.Core.Connections;
 /// Renews tokens ahead of their end. One item per connection and its lease make it single-flight over all replicas; no row
 /// is locked across HTTP; the new pair is stored before anybody uses it.
 /// </summary>
-public sealed class TokenRefresher(IServiceScopeFactory scopes, IOptions<ConnectionOptions> options)
+public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases leasesHeld, IOptions<ConnectionOptions> options)
 {
     /// <summary>Promotes, claims and renews what is due.</summary>
     /// <param name="jitter">Random sample from 0 to 1 for waits between tries.</param>
@@ -37,6 +37,7 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, IOptions<Connect
 
     private async Task RenewAsync(WorkLease lease, double jitter, CancellationToken ct)
     {
+        using var held = leasesHeld.Hold(lease);
         await using var scope = scopes.CreateAsyncScope();
         await ActivatorUtilities.CreateInstance<Renewal>(scope.ServiceProvider).RunAsync(lease, jitter, ct);
     }

@@ -19,7 +19,8 @@ namespace PostMantis.Core.Deliveries;
 /// Settles deliveries of unknown outcome by asking the network, never by sending. Found is published. Absence counts only
 /// as proof: then the delivery is pending again. What cannot be proven stays unknown until a person decides.
 /// </summary>
-public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, DeliveryTelemetry telemetry,
+public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, HeldLeases leasesHeld,
+    DeliveryTelemetry telemetry,
     IOptions<DeliveryOptions> options, IOptions<QueueOptions> queueOptions, TimeProvider time,
     ILogger<DeliveryReconciler> logger)
 {
@@ -70,6 +71,7 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Deli
 
     private async Task ReconcileAsync(WorkLease lease, CancellationToken ct)
     {
+        using var held = leasesHeld.Hold(lease);
         ActivityContext.TryParse(lease.Traceparent, null, out var parent);
         using var activity = DeliveryTelemetry.Source.StartActivity("reconcile delivery", ActivityKind.Consumer, parent);
         activity?.SetTag("postmantis.delivery.id", lease.Key.ToString());

@@ -22,6 +22,7 @@ public sealed partial class DeliveryRunner : IDisposable
     private readonly NpgsqlDataSource _source;
     private readonly CallMarker _marker;
     private readonly SettleQueue _settlements;
+    private readonly HeldLeases _held;
     private readonly WakeUp _wakeUp;
     private readonly DeliveryTelemetry _telemetry;
     private readonly DeliveryOptions _options;
@@ -33,11 +34,11 @@ public sealed partial class DeliveryRunner : IDisposable
     private long? _looked;
 
     internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
-        SettleQueue settlements, WakeUp wakeUp, DeliveryTelemetry telemetry, IOptions<DeliveryOptions> options,
+        SettleQueue settlements, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry, IOptions<DeliveryOptions> options,
         TimeProvider time, ILogger<DeliveryRunner> logger)
     {
-        (_scopes, _source, _marker, _settlements, _wakeUp, _telemetry, _options, _time, _logger) =
-            (scopes, source, marker, settlements, wakeUp, telemetry, options.Value, time, logger);
+        (_scopes, _source, _marker, _settlements, _held, _wakeUp, _telemetry, _options, _time, _logger) =
+            (scopes, source, marker, settlements, held, wakeUp, telemetry, options.Value, time, logger);
     }
 
     /// <summary>How many more deliveries may be started.</summary>
@@ -64,6 +65,7 @@ public sealed partial class DeliveryRunner : IDisposable
         if (FreeSlots <= 0) return [];
         IReadOnlyList<ClaimedDelivery> claimed;
         IReadOnlyDictionary<Guid, GrantOutcome> grants;
+        Dictionary<Guid, IDisposable> held;
         await using (var scope = _scopes.CreateAsyncScope())
         {
             var slots = FreeSlots;
@@ -77,6 +79,8 @@ public sealed partial class DeliveryRunner : IDisposable
             if (claimed.Count < slots) _looked = nothingLeft ? lookedBefore : looked;
             if (claimed.Count == 0) return [];
 
+            held = claimed.ToDictionary(c => c.Attempt.Id, c => _held.Hold(c.Lease));
+
             // From here on the deliveries are ours: nothing may stop them on the way to a settlement.
             grants = await OpenAsync(scope.ServiceProvider, claimed);
         }
@@ -85,7 +89,8 @@ public sealed partial class DeliveryRunner : IDisposable
         {
             var grant = grants.GetValueOrDefault(one.Profile.ConnectionId);
             Task task;
-            using (ExecutionContext.SuppressFlow()) task = Task.Run(() => RunAsync(one, grant), CancellationToken.None);
+            using (ExecutionContext.SuppressFlow()) task = 
+                task = Task.Run(() => RunAsync(one, held[one.Attempt.Id], grant), CancellationToken.None);
             lock (_gate) _running.Add(task);
             started.Add(task.ContinueWith(Finished, CancellationToken.None, TaskContinuationOptions.None,
                 TaskScheduler.Default).Unwrap());
@@ -142,8 +147,9 @@ public sealed partial class DeliveryRunner : IDisposable
         }
     }
 
-    private async Task RunAsync(ClaimedDelivery claimed, GrantOutcome? grant)
+    private async Task RunAsync(ClaimedDelivery claimed, IDisposable lease, GrantOutcome? grant)
     {
+        using var held = lease;
         ActivityContext.TryParse(claimed.Lease.Traceparent, null, out var parent);
         var due = claimed.Lease.RunAt > claimed.Lease.CreatedAt ? claimed.Lease.RunAt : claimed.Lease.CreatedAt;
         using (var wait = DeliveryTelemetry.Source.StartActivity("queue wait", ActivityKind.Internal, parent, startTime: due))

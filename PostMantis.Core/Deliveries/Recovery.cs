@@ -17,12 +17,15 @@ namespace PostMantis.Core.Deliveries;
 /// attempts nobody ended, posts whose count of open deliveries is wrong. Every repair is counted, logged and audited; when
 /// all is well there are none.
 /// </summary>
-public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat heartbeat, QueueTelemetry queueTelemetry,
+public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat heartbeat, HeldLeases held, QueueTelemetry queueTelemetry,
     DeliveryTelemetry telemetry, WakeUp wakeUp, IOptions<DeliveryOptions> options, TimeProvider time,
     ILogger<Recovery> logger)
 {
     private const long LockKey = 0x506F_7374_4D01;
     private const int MostPerBatch = 500;
+
+    // The kinds whose workers say what they hold.
+    private static readonly WorkKind[] _told = [WorkKind.Publish, WorkKind.Reconcile, WorkKind.RefreshToken];
     private Guid _deliveryCursor;
     private Guid _itemCursor;
     private Guid _postCursor;
@@ -32,6 +35,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
     public async Task<int> RunOnceAsync(CancellationToken ct)
     {
         var repairs = 0;
+        await DisownAsync(ct);
         if (heartbeat.MayJudge) repairs += await ExpireAsync(ct);
         repairs += await BatchAsync(FindMissingItemsAsync, ct);
         repairs += await BatchAsync(RemoveSettledItemsAsync, ct);
@@ -39,6 +43,13 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         await using var scope = scopes.CreateAsyncScope();
         queueTelemetry.Observed(await scope.ServiceProvider.GetRequiredService<WorkQueue>().DepthsAsync(ct));
         return repairs;
+    }
+
+    private async Task DisownAsync(CancellationToken ct)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        var disowned = await scope.ServiceProvider.GetRequiredService<WorkQueue>().DisownAsync(_told, held, ct);
+        if (disowned > 0) LogDisowned(logger, disowned);
     }
 
     private async Task<int> ExpireAsync(CancellationToken ct)
@@ -288,6 +299,9 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
 
     [LoggerMessage(LogLevel.Warning, "{Count} leases of {Kind} items expired.")]
     private static partial void LogExpired(ILogger logger, int count, WorkKind kind);
+
+    [LoggerMessage(LogLevel.Warning, "{Count} leases of this process that nobody holds were given up.")]
+    private static partial void LogDisowned(ILogger logger, int count);
 
     [LoggerMessage(LogLevel.Warning, "Recovery: {Kind} of {SubjectType} {SubjectId} put right.")]
     private static partial void LogRepair(ILogger logger, string kind, string subjectType, Guid subjectId);

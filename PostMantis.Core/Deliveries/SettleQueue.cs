@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Npgsql;
+using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
 
 namespace PostMantis.Core.Deliveries;
@@ -51,7 +51,7 @@ internal sealed partial class SettleQueue
                 await scope.ServiceProvider.GetRequiredService<DeliverySettler>().SettleAsync(batch, CancellationToken.None);
                 return;
             }
-            catch (Exception e) when (IsPassing(e))
+            catch (Exception e) when (DatabaseTrouble.IsPassing(e))
             {
                 // The database is away, or two transactions met: nothing is wrong with the outcomes.
                 LogPassing(_logger, batch.Count, e);
@@ -91,14 +91,6 @@ internal sealed partial class SettleQueue
     }
 
     private const string Unstorable = "answer_not_storable";
-
-    private static bool IsPassing(Exception exception) => exception switch
-    {
-        PostgresException e => e.IsTransient,
-        NpgsqlException => true,
-        TimeoutException => true,
-        _ => exception.InnerException is { } inner && IsPassing(inner),
-    };
 
     private static void Trace(Settlement settlement, DateTimeOffset started)
     {

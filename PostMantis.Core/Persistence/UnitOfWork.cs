@@ -15,6 +15,7 @@ public sealed class UnitOfWork(PostMantisDb db)
     public PostMantisDb Db => db;
 
     /// <summary>Runs <paramref name="work"/> in a transaction at read committed and commits it.</summary>
+    /// <exception cref="CommitInDoubtException">The answer to the commit was lost.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)
     {
         if (db.Database.CurrentTransaction is not null) return await work(ct);
@@ -24,7 +25,15 @@ public sealed class UnitOfWork(PostMantisDb db)
         await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct))
         {
             result = await work(ct);
-            await transaction.CommitAsync(ct);
+            try
+            {
+                // Once asked for, a commit is waited for: its answer must not be lost to somebody hanging up.
+                await transaction.CommitAsync(CancellationToken.None);
+            }
+            catch (Exception e) when (DatabaseTrouble.LeavesDoubt(e))
+            {
+                throw new CommitInDoubtException(e);
+            }
         }
         foreach (var action in _afterCommit) action();
         _afterCommit.Clear();

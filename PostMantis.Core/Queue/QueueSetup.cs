@@ -13,6 +13,7 @@ public static class QueueSetup
         services.AddSingleton<WakeUp>();
         services.AddSingleton<PostChanges>();
         services.AddSingleton<Heartbeat>();
+        services.AddSingleton<HeldLeases>();
         services.AddSingleton<QueueTelemetry>();
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();

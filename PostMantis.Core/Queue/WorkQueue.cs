@@ -175,6 +175,22 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
             """).ToListAsync(ct);
     }
 
+    /// <summary>
+    /// Gives up leases of this process that nobody in it holds and that have run out: recovery takes them as those of a
+    /// process that died.
+    /// </summary>
+    /// <returns>How many there were.</returns>
+    public Task<int> DisownAsync(IReadOnlyCollection<WorkKind> kinds, HeldLeases held, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(held);
+        var (names, tokens, workerId) = (kinds.Select(SnakeCase<WorkKind>.Write).ToArray(), held.Tokens.ToArray(), worker.Id);
+        return _db.Database.ExecuteSqlAsync($"""
+            UPDATE work_items SET worker_id = NULL
+            WHERE worker_id = {workerId} AND kind = ANY({names}) AND lease_expires_at < clock_timestamp()
+                AND lease_token <> ALL({tokens})
+            """, ct);
+    }
+
     /// <summary>Whether a promotion could do anything: one probe of two indexes, no transaction.</summary>
     public async Task<bool> HasWorkAsync(WorkKind kind, CancellationToken ct)
     {

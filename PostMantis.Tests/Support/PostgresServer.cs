@@ -25,8 +25,14 @@ public sealed class PostgresServer : IAsyncLifetime
         Current = this;
         _server = await TemporaryPostgres.StartAsync(durable: false);
         await _server.ExecuteAsync($"CREATE DATABASE {TemplateName}");
+        await MigrateAsync(_server.ConnectionString(TemplateName));
+    }
+
+    /// <summary>Brings a database to our schema.</summary>
+    public static async Task MigrateAsync(string connectionString)
+    {
         var options = new DbContextOptionsBuilder<PostMantisDb>();
-        options.UsePostMantis(_server.ConnectionString(TemplateName) + ";Pooling=false");
+        options.UsePostMantis(connectionString + ";Pooling=false");
         await using var db = new PostMantisDb(options.Options);
         await db.Database.MigrateAsync();
     }

@@ -29,7 +29,7 @@ internal sealed class PublishingWorld : IAsyncDisposable
     public IReadOnlyList<Profile> Pages { get; }
 
     public static async Task<PublishingWorld> StartAsync(IReadOnlyDictionary<string, string?>? settings = null,
-        Action<WebApplicationBuilder>? configure = null, bool movedClock = true)
+        Action<WebApplicationBuilder>? configure = null, bool movedClock = true, string? connectionString = null)
     {
         var sandbox = await SandboxServer.StartAsync(settings: new Dictionary<string, string?>
         {
@@ -38,7 +38,7 @@ internal sealed class PublishingWorld : IAsyncDisposable
         });
         var merged = new Dictionary<string, string?>(sandbox.Settings);
         foreach (var (name, value) in settings ?? new Dictionary<string, string?>()) merged[name] = value;
-        var host = await PostMantisHost.StartAsync(merged, configure, movedClock);
+        var host = await PostMantisHost.StartAsync(merged, configure, movedClock, connectionString);
         var person = await Seed.UserAsync(host);
         var pages = await ConnectAsync(host, sandbox, person,
             "lab-idempotent", "lab-probe", "lab-read-back", "lab-none");

@@ -9,18 +9,22 @@ namespace PostMantis.Tests.Support;
 public sealed class TemporaryPostgres : IAsyncDisposable
 {
     private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(30);
+    private static readonly HashSet<int> _ports = [];
+    private static int _started;
     private readonly string _folder;
     private readonly int _port;
-    private readonly ChildServer _server;
+    private readonly bool _durable;
+    private ChildServer _server;
 
-    private TemporaryPostgres(string folder, int port, ChildServer server) =>
-        (_folder, _port, _server) = (folder, port, server);
+    private TemporaryPostgres(string folder, int port, bool durable) =>
+        (_folder, _port, _durable, _server) = (folder, port, durable, Serve(folder, port, durable));
 
     /// <summary>Starts a server; what is <paramref name="durable"/> waits for the disk as in production.</summary>
     public static async Task<TemporaryPostgres> StartAsync(bool durable)
     {
         var binaries = FindBinaries();
-        var folder = Path.Combine(Path.GetTempPath(), $"postmantis-{(durable ? "bench" : "tests")}-{Environment.ProcessId}");
+        var folder = Path.Combine(Path.GetTempPath(),
+            $"postmantis-{(durable ? "bench" : "tests")}-{Environment.ProcessId}-{Interlocked.Increment(ref _started)}");
         Directory.CreateDirectory(folder);
         var port = FreePort();
         var data = Path.Combine(folder, "data");
@@ -34,24 +38,45 @@ public sealed class TemporaryPostgres : IAsyncDisposable
             .. AsPostgres(), Path.Combine(binaries, "initdb"), "-D", data, "-U", "postmantis", "--auth=trust", "-E", "UTF8",
             "--locale=C.UTF-8", "-N",
         ]);
-        var server = ChildServer.Start("setpriv",
-        [
-            .. AsPostgres(), "--pdeathsig", "INT", Path.Combine(binaries, "postgres"), "-D", data,
-            "-p", port.ToString(CultureInfo.InvariantCulture), "-k", folder, "-c", "listen_addresses=127.0.0.1",
-            "-c", "max_connections=400", "-c", "log_min_messages=fatal",
-            .. durable ? (string[])[] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
-        ]);
-        var started = new TemporaryPostgres(folder, port, server);
+        var started = new TemporaryPostgres(folder, port, durable);
         await started.WaitUntilReadyAsync();
         return started;
     }
 
-    /// <summary>A TCP port nobody listens on.</summary>
+    /// <summary>
+    /// Ends the server at once, as when it crashes, and starts it again: what was committed is recovered from its log.
+    /// </summary>
+    public async Task RestartAsync(Func<Task>? whileDown = null)
+    {
+        await _server.StopAsync("QUIT");
+        if (whileDown is not null) await whileDown();
+        _server = Serve(_folder, _port, _durable);
+        await WaitUntilReadyAsync();
+    }
+
+    /// <summary>
+    /// A TCP port nobody listens on, below those the system gives to outgoing connections: none takes it meanwhile.
+    /// </summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(15_000, 32_000);
+            lock (_ports)
+            {
+                if (!_ports.Add(port)) continue;
+            }
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody is there; another one.
+            }
+        }
     }
 
     public string ConnectionString(string database) =>
@@ -73,6 +98,14 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         await _server.StopAsync("INT");
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
+
+    private static ChildServer Serve(string folder, int port, bool durable) => ChildServer.Start("setpriv",
+    [
+        .. AsPostgres(), "--pdeathsig", "INT", Path.Combine(FindBinaries(), "postgres"), "-D", Path.Combine(folder, "data"),
+        "-p", port.ToString(CultureInfo.InvariantCulture), "-k", folder, "-c", "listen_addresses=127.0.0.1",
+        "-c", "max_connections=400", "-c", "log_min_messages=fatal",
+        .. durable ? (string[])[] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
+    ]);
 
     // Postgres refuses root.
     private static string[] AsPostgres() =>
