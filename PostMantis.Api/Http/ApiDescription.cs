@@ -95,7 +95,7 @@ internal static class ApiDescription
         if (context.Description.RelativePath?.Contains('{', StringComparison.Ordinal) == true) codes.Add(ProblemCode.NotFound);
         if (method == "POST")
             codes.AddRange([ProblemCode.Conflict, ProblemCode.IdempotencyInProgress, ProblemCode.IdempotencyMismatch]);
-        if (operation.OperationId is "CreatePost" or "PublishPost") codes.Add(ProblemCode.DuplicatePost);
+        if (operation.OperationId is "CreatePost" or "PublishPost" or "RetryDelivery") codes.Add(ProblemCode.DuplicatePost);
         if (method is "PATCH" or "DELETE") codes.Add(ProblemCode.Conflict);
         if (method is "PATCH" or "DELETE" or "POST") codes.Add(ProblemCode.PreconditionFailed);
         if (method is "PATCH" or "POST") codes.AddRange([ProblemCode.PayloadTooLarge, ProblemCode.UnsupportedMediaType]);

@@ -16,8 +16,10 @@ internal sealed class DuplicateGuard(PostMantisDb db)
     public static TimeSpan Window { get; } = TimeSpan.FromHours(24);
 
     /// <summary>Throws when one of <paramref name="deliveries"/> repeats what another post says.</summary>
+    /// <param name="now">When they go out, whatever their moments were; null: at their moments.</param>
     /// <exception cref="ProblemException">duplicatePost, with <c>existingPostId</c>.</exception>
-    public async Task CheckAsync(Post post, IReadOnlyCollection<Delivery> deliveries, CancellationToken ct)
+    public async Task CheckAsync(
+        Post post, IReadOnlyCollection<Delivery> deliveries, CancellationToken ct, DateTimeOffset? now = null)
     {
         if (deliveries.Count == 0) return;
         var locks = deliveries.Select(LockOf).Order().ToArray();
@@ -27,7 +29,7 @@ internal sealed class DuplicateGuard(PostMantisDb db)
         // A second statement, so that it sees what the twin committed while we waited.
         var profiles = deliveries.Select(d => d.ProfileId).ToArray();
         var hashes = deliveries.Select(d => d.ContentHash).ToArray();
-        var moments = deliveries.Select(d => d.ScheduledAt!.Value).ToArray();
+        var moments = deliveries.Select(d => now ?? d.ScheduledAt!.Value).ToArray();
         var existing = await db.Database.SqlQuery<Guid>($"""
             SELECT d.post_id AS "Value"
             FROM unnest({profiles}, {hashes}, {moments}) AS w(profile_id, content_hash, moment)

@@ -160,7 +160,11 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             (held, now, token) => CancelAllAsync(caller, held, [held.Find(deliveryId)], now, token), ct);
 
     /// <summary>Sends a failed delivery again, or resumes an incomplete one at its failed part.</summary>
-    /// <param name="body"><c>{"override": {…}}</c> changes what this profile is sent; only for a failed delivery.</param>
+    /// <param name="body">
+    /// <c>{"override": {…}, "allowDuplicate": true}</c>: the override changes what this profile is sent; only for a failed
+    /// delivery.
+    /// </param>
+    /// <exception cref="ProblemException">duplicatePost: another post said the same to the profile within 24 hours.</exception>
     public Task<AcceptedPost> RetryAsync(
         Caller caller, Guid postId, Guid deliveryId, JsonObject body, int? ifRevision, CancellationToken ct)
     {
@@ -170,6 +174,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         var change = source is null
             ? null
             : PostRequestReader.ReadOverride(source, "/override", issues, withMoment: false);
+        var allowDuplicate = reader.Boolean("allowDuplicate") ?? false;
         reader.Finish();
         PostAcceptor.Refuse(issues, default);
         return ChangeAsync(caller, postId, ifRevision, Permission.Publish, null, async (held, now, token) =>
@@ -202,6 +207,8 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             }
             if (delivery.Status == DeliveryStatus.Failed)
             {
+                // Since it failed, another post may have said the same.
+                if (!allowDuplicate) await new DuplicateGuard(_db).CheckAsync(post, [delivery], token, now);
                 Move(delivery, DeliveryStatus.Pending, now);
                 (delivery.Phase, delivery.FailedAt) = (DeliveryPhase.Waiting, null);
                 delivery.Parts = [.. delivery.Parts.Select(p => p with { Status = PartStatus.Pending, Error = null })];

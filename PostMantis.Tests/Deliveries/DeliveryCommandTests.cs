@@ -69,6 +69,35 @@ public sealed class DeliveryCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_another_post_has_said_since_is_not_said_twice_by_a_retry()
+    {
+        var post = await _world.PostAsync("Once only", _world.Pages[0], "publish=rejected");
+        await _world.Runner.RunOnceAsync(default);
+        var failed = await _world.DeliveryAsync(post.Id);
+
+        // Its moment is days ago; it would go out now.
+        await _world.Host.InDatabaseAsync(db => db.Database.ExecuteSqlAsync(
+            $"UPDATE deliveries SET scheduled_at = scheduled_at - interval '3 days' WHERE id = {failed.Id}"));
+        var other = await _world.PostAsync("Once only", _world.Pages[0]);
+        await _world.Runner.RunOnceAsync(default);
+
+        var path = PathOf(post.Id, failed.Id, "retry");
+        var refused = await _api.PostAsync(path);
+        Assert.Equal((409, "duplicatePost", other.Id.ToString()),
+            (refused.Status, refused.Code, (string?)refused.Json!["existingPostId"]));
+        Assert.Equal(202, (await _api.PostAsync(path, """{"override": {"body": "Once more"}}""")).Status);
+        await _world.Runner.RunOnceAsync(default);
+        Assert.Equal((1, 1), (await _world.TimesAsync("Once only"), await _world.TimesAsync("Once more")));
+
+        var meant = await _world.CreateAsync(PublishingWorld.Body("Twice", [_world.Pages[0]], "publish=rejected"));
+        await _world.Runner.RunOnceAsync(default);
+        await _world.PostAsync("Twice", _world.Pages[0]);
+        path = PathOf(meant.Id, meant.Deliveries[0].Id, "retry");
+        Assert.Equal(409, (await _api.PostAsync(path)).Status);
+        Assert.Equal(202, (await _api.PostAsync(path, """{"allowDuplicate": true}""")).Status);
+    }
+
+    [Fact]
     public async Task What_is_live_in_part_takes_no_override_and_its_ledger_names_every_object()
     {
         var post = await _world.PostAsync("Root", _world.Pages[0], "thread=rejected", thread: ["Two", "Three"], firstComment: "First");

@@ -54,7 +54,8 @@ internal sealed record OverrideRequest(
 internal sealed record PublishPostRequest(DateTimeOffset? ScheduledAt, bool? AllowDuplicate);
 
 /// <summary>What the profile gets instead this time.</summary>
-internal sealed record RetryDeliveryRequest(RetryOverrideRequest? Override);
+/// <param name="AllowDuplicate">Send it although another post said the same to the profile within 24 hours.</param>
+internal sealed record RetryDeliveryRequest(RetryOverrideRequest? Override, bool? AllowDuplicate);
 
 /// <summary>As an override, without a moment: a retry goes out now.</summary>
 internal sealed record RetryOverrideRequest(string? Body, IReadOnlyList<MediaRequest>? Media, JsonObject? Options);
