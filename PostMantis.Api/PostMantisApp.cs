@@ -76,7 +76,11 @@ internal static class PostMantisApp
     {
 #if ASPIRE
         builder.AddNpgsqlDbContext<PostMantisDb>(PersistenceSetup.ConnectionName,
-            settings => settings.DisableRetry = true, options => options.UsePostMantis());
+            settings =>
+            {
+                settings.DisableRetry = true;
+                settings.ConnectionString = PersistenceSetup.Prepare(settings.ConnectionString);
+            }, options => options.UsePostMantis());
 #else
         builder.Services.AddDbContextPool<PostMantisDb>((services, options) =>
             options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UsePostMantis());
@@ -86,8 +90,8 @@ internal static class PostMantisApp
         builder.Services.AddHealthChecks().AddCheck<MigrationsHealthCheck>("migrations");
 
         // Hand-written SQL and the context share one pool.
-        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(
-            services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.ConnectionName)
+        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(PersistenceSetup.Prepare(
+            services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.ConnectionName))
             ?? throw new InvalidOperationException(
                 $"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}, or start with ./run.")));
     }

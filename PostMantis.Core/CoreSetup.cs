@@ -30,6 +30,7 @@ public static class CoreSetup
         services.AddOptions<InstanceOptions>().Bind(configuration).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<IValidateOptions<InstanceOptions>, PublicUrlAtStart>();
         services.AddScoped<UnitOfWork>();
+        services.AddScoped<PendingRows>();
         services.AddSingleton<ProviderCatalog>();
         services.AddSandboxProvider();
         services.AddScoped<EventWriter>();

@@ -46,7 +46,7 @@ public sealed class AuditEntry
             entry.Property(e => e.ActorType).HasConversion<SnakeCase<ActorType>>();
             entry.Property(e => e.UserAgent).HasMaxLength(MostUserAgentLength);
             entry.Property(e => e.Detail).AsJson();
-            entry.HasIndex(e => new { e.UserId, e.Id });
+            entry.HasKey(e => new { e.UserId, e.Id });
             entry.HasIndex(e => new { e.PostId, e.Id }).HasFilter("post_id IS NOT NULL");
         }
     }

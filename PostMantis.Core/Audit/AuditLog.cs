@@ -6,7 +6,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Audit;
 
 /// <summary>Adds entries to the change they tell of: they commit together.</summary>
-public sealed class AuditLog(PostMantisDb db, TimeProvider time)
+public sealed class AuditLog(PostMantisDb db, PendingRows rows, TimeProvider time)
 {
     /// <summary>A change made by <paramref name="caller"/>; the caller of this method saves.</summary>
     /// <param name="action">A dotted verb, such as <c>apiKey.created</c>.</param>
@@ -37,7 +37,7 @@ public sealed class AuditLog(PostMantisDb db, TimeProvider time)
         string subjectType, Guid subjectId, Guid? postId, JsonObject? detail)
     {
         var now = time.GetUtcNow();
-        db.AuditEntries.Add(new AuditEntry
+        var entry = new AuditEntry
         {
             Id = Ids.New(now),
             UserId = userId,
@@ -51,6 +51,8 @@ public sealed class AuditLog(PostMantisDb db, TimeProvider time)
             PostId = postId,
             Detail = detail,
             CreatedAt = now,
-        });
+        };
+        if (rows.IsOpen) rows.Add(entry);
+        else db.AuditEntries.Add(entry);
     }
 }

@@ -28,8 +28,7 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases lease
         await using (var scope = scopes.CreateAsyncScope())
         {
             var queue = scope.ServiceProvider.GetRequiredService<WorkQueue>();
-            await queue.PromoteAsync(WorkKind.RefreshToken, ct);
-            leases = await queue.ClaimAsync(WorkKind.RefreshToken, options.Value.RefreshSlots, ct);
+            leases = (await queue.ClaimAsync(WorkKind.RefreshToken, options.Value.RefreshSlots, ct)).Leases;
         }
         await Task.WhenAll(leases.Select(lease => RenewAsync(lease, jitter, ct)));
         return leases.Count;

@@ -75,7 +75,7 @@ public sealed class Attempt
             attempt.HasIndex(a => a.DeliveryId).IsUnique().HasFilter("finished_at IS NULL")
                 .HasDatabaseName("ix_attempts_open");
             attempt.HasIndex(a => new { a.DeliveryId, a.Number }).IsUnique();
-            attempt.HasOne<Delivery>().WithMany().HasForeignKey(a => a.DeliveryId).OnDelete(DeleteBehavior.Cascade);
+            // No foreign key: only drafts are deleted, which have no attempts, and its check costs as much as the row.
         }
     }
 }

@@ -20,7 +20,8 @@ internal sealed class DailyCap(PostMantisDb db, TimeProvider time)
 
         var now = time.GetUtcNow();
         var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero);
-        var used = await db.Posts.CountAsync(p => p.AcceptedById == caller.ActorId && p.AcceptedAt >= today, ct);
+        var used = await db.Posts.CountAsync(p => p.IsCapped && p.AcceptedById == caller.ActorId
+            && p.AcceptedAt >= today, ct);
         if (used < cap) return;
         throw new ProblemException(ProblemCode.RateLimited, $"This key may publish {cap} posts a day.",
             extensions: new Dictionary<string, object?>

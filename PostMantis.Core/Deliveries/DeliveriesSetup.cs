@@ -24,10 +24,11 @@ public static class DeliveriesSetup
         services.AddScoped<DeliverySettler>();
         services.AddSingleton<CallMarker>();
         services.AddSingleton<SettleQueue>();
+        services.AddSingleton<DeliveryProgress>();
         services.AddSingleton(provider => new DeliveryRunner(provider.GetRequiredService<IServiceScopeFactory>(),
             provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<CallMarker>(),
-            provider.GetRequiredService<SettleQueue>(), provider.GetRequiredService<HeldLeases>(),
-            provider.GetRequiredService<WakeUp>(),
+            provider.GetRequiredService<SettleQueue>(), provider.GetRequiredService<DeliveryProgress>(),
+            provider.GetRequiredService<HeldLeases>(), provider.GetRequiredService<WakeUp>(),
             provider.GetRequiredService<DeliveryTelemetry>(), provider.GetRequiredService<IOptions<DeliveryOptions>>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DeliveryRunner>>()));
         services.AddSingleton<DeliveryReconciler>();

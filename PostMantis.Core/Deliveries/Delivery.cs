@@ -88,6 +88,9 @@ public sealed class Delivery
     /// <summary>The root is public and its id known: nothing may send it again or show it as unsent.</summary>
     public bool IsRootLive => Parts.Exists(p => p is { Kind: PartKind.Root, Status: PartStatus.Published });
 
+    /// <summary>A copy to change; lists and documents are replaced whole, never changed in place.</summary>
+    internal Delivery Copy() => (Delivery)MemberwiseClone();
+
     internal sealed class Configuration : IEntityTypeConfiguration<Delivery>
     {
         public void Configure(EntityTypeBuilder<Delivery> delivery)

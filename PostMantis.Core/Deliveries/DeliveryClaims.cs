@@ -1,94 +1,87 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Deliveries;
 
 /// <summary>
-/// Claims due deliveries. The lease, the line in the ledger and the state that callers see commit together; whoever holds
-/// the work item's row goes first, so what is read here no edit can change any more.
+/// Claims due deliveries. The lease and the line in the ledger commit together; whoever holds the work item's row goes
+/// first, so what is read here no edit can change any more.
 /// </summary>
 internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, WorkerIdentity worker,
-    ProviderCatalog catalog, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
-    ILogger<DeliveryClaims> logger)
+    ProviderCatalog catalog, DeliveryTelemetry telemetry, TimeProvider time, ILogger<DeliveryClaims> logger)
 {
-    private const int MostPromotions = 100;
-    private const int MostClashes = 5;
-    private readonly PostMantisDb _db = unit.Db;
+    private const int MostLooks = 200;
 
-    /// <summary>Promotes what is due and claims up to <paramref name="slots"/> of it.</summary>
-    /// <param name="onlyPromoted">Claim only if the promotion made something ready: the caller knows of nothing else.</param>
-    public async Task<IReadOnlyList<ClaimedDelivery>> ClaimAsync(int slots, bool onlyPromoted, CancellationToken ct)
+    // A statement of its own after the items are locked: it sees what an edit committed before.
+    private const string ReadSql = $"""
+        SELECT {DeliveryRow.Columns}, p.connection_id, p.provider_profile_id, p.name, p.status, p.facts, p.paused_at,
+            (SELECT max(a.number) FROM attempts a WHERE a.delivery_id = d.id),
+            EXISTS (SELECT 1 FROM deliveries u WHERE u.profile_id = d.profile_id AND u.content_hash = d.content_hash
+                AND u.status = 'unknown' AND u.phase = 'reconciling' AND u.id <> d.id)
+        FROM deliveries d JOIN profiles p ON p.id = d.profile_id WHERE d.id = ANY($1)
+        """;
+
+    private const string OpenAttemptsSql = """
+        SELECT id, delivery_id, user_id, number, mode, started_at, called_at, handles, traceparent
+        FROM attempts WHERE delivery_id = ANY($1) AND finished_at IS NULL
+        """;
+
+    private const string BeginAttemptsSql = """
+        INSERT INTO attempts (id, delivery_id, user_id, number, mode, lease_token, worker_id, started_at, handles, steps,
+            evidence, traceparent)
+        SELECT id, delivery_id, user_id, number, mode, token, $7, $8, '{}', '[]', '[]', traceparent
+        FROM unnest($1, $2, $3, $4, $5, $6, $9) AS a(id, delivery_id, user_id, number, mode, token, traceparent)
+        """;
+
+    private const string ResumeAttemptsSql = """
+        UPDATE attempts a SET lease_token = r.token, worker_id = $3 FROM unnest($1, $2) AS r(id, token) WHERE a.id = r.id
+        """;
+
+    /// <summary>Claims up to <paramref name="slots"/> deliveries.</summary>
+    /// <param name="rooms">How many more of a provider may be claimed, where that is bounded further.</param>
+    public async Task<IReadOnlyList<ClaimedDelivery>> ClaimAsync(
+        int slots, IReadOnlyDictionary<string, int> rooms, CancellationToken ct)
     {
-        if (onlyPromoted && !await queue.HasWorkAsync(WorkKind.Publish, ct)) return [];
-        var ready = 0;
-        for (var i = 0; i < MostPromotions; i++)
+        for (var looks = 0; looks < MostLooks; looks++)
         {
-            var promotion = await queue.PromoteAsync(WorkKind.Publish, ct);
-            ready += promotion.Ready;
-            if (!promotion.Again) break;
+            var (claimed, again) = await unit.RunAsync(token => ClaimOnceAsync(slots, rooms, token), ct);
+            if (claimed.Count > 0 || !again) return claimed;
         }
-        if (onlyPromoted && ready == 0) return [];
-        for (var clashes = 0; ; clashes++)
-        {
-            try
-            {
-                return await unit.RunAsync(token => ClaimOnceAsync(slots, token), ct);
-            }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation && clashes < MostClashes)
-            {
-                LogClash(logger, e.ConstraintName);
-                _db.ChangeTracker.Clear();
-            }
-        }
+        return [];
     }
 
-    private async Task<IReadOnlyList<ClaimedDelivery>> ClaimOnceAsync(int slots, CancellationToken ct)
+    private async Task<(IReadOnlyList<ClaimedDelivery> Claimed, bool Again)> ClaimOnceAsync(
+        int slots, IReadOnlyDictionary<string, int> rooms, CancellationToken ct)
     {
-        if (await _db.InstanceState.AnyAsync(s => s.PausedAt != null || s.HeldAt != null, ct)) return [];
-        var leases = await queue.ClaimAsync(WorkKind.Publish, slots, ct);
-        if (leases.Count == 0) return [];
+        var (leases, again) = await queue.ClaimAsync(WorkKind.Publish, slots, ct, rooms);
+        if (leases.Count == 0) return ([], again);
 
         var now = time.GetUtcNow();
-        var keys = leases.Select(l => l.Key).ToArray();
-        var deliveries = await _db.Deliveries.FromSql($"""
-            SELECT * FROM deliveries WHERE id = ANY({keys}) ORDER BY id FOR UPDATE
-            """).AsNoTracking().ToDictionaryAsync(d => d.Id, ct);
-        var profileIds = deliveries.Values.Select(d => d.ProfileId).Distinct().ToArray();
-        var profiles = await _db.Profiles.AsNoTracking().Where(p => profileIds.Contains(p.Id))
-            .ToDictionaryAsync(p => p.Id, ct);
-        var ledger = (await _db.Attempts.AsNoTracking().Where(a => keys.Contains(a.DeliveryId)).ToListAsync(ct))
-            .ToLookup(a => a.DeliveryId);
-        var waiting = (await _db.Database.SqlQuery<Guid>($"""
-            SELECT d.id AS "Value" FROM deliveries d WHERE d.id = ANY({keys}) AND EXISTS (
-                SELECT 1 FROM deliveries u WHERE u.profile_id = d.profile_id AND u.content_hash = d.content_hash
-                    AND u.status = 'unknown' AND u.phase = 'reconciling' AND u.id <> d.id)
-            """).ToListAsync(ct)).ToHashSet();
-
+        var (read, attempts) = await ReadAsync([.. leases.Select(l => l.Key)], ct);
         List<ClaimedDelivery> claimed = [];
         List<WorkLease> orphans = [];
         foreach (var lease in leases)
         {
-            if (!deliveries.TryGetValue(lease.Key, out var delivery)
-                || delivery.Status is not (DeliveryStatus.Pending or DeliveryStatus.Incomplete))
+            if (!read.TryGetValue(lease.Key, out var found)
+                || found.Delivery.Status is not (DeliveryStatus.Pending or DeliveryStatus.Incomplete))
             {
                 orphans.Add(lease);
                 continue;
             }
+            var (delivery, profile) = (found.Delivery, found.Profile);
             catalog.TryGet(delivery.Provider, out var provider);
-            var attempt = ledger[delivery.Id].SingleOrDefault(a => a.FinishedAt is null);
-            var isResumed = attempt is not null;
-            var profile = profiles[delivery.ProfileId];
+            var isResumed = attempts.TryGetValue(delivery.Id, out var attempt);
             attempt ??= new Attempt
             {
                 Id = Ids.New(now),
                 DeliveryId = delivery.Id,
                 UserId = delivery.UserId,
-                Number = ledger[delivery.Id].Select(a => a.Number).DefaultIfEmpty().Max() + 1,
+                Number = found.Attempts + 1,
                 StartedAt = now,
                 Traceparent = lease.Traceparent,
                 Mode = provider?.Publisher.ModeOf(
@@ -97,59 +90,96 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
                 LeaseToken = lease.LeaseToken,
                 WorkerId = worker.Id,
             };
-            if (!isResumed) _db.Attempts.Add(attempt);
             claimed.Add(new ClaimedDelivery(lease, delivery, profile, attempt, isResumed, provider,
-                waiting.Contains(delivery.Id), now));
+                found.SameContentUnknown, now));
         }
-        await _db.SaveChangesAsync(ct);
-        _db.ChangeTracker.Clear();
+        await using var writes = unit.Batch();
+        Begin(writes, [.. claimed.Where(c => !c.IsResumed)], now);
+        Resume(writes, [.. claimed.Where(c => c.IsResumed)]);
+        await writes.RunAsync(ct);
         if (orphans.Count > 0)
         {
             await queue.SettleAsync(orphans, ct);
             telemetry.Repaired(Repairs.SettledItem, orphans.Count);
             LogOrphans(logger, orphans.Count);
         }
-        await ResumeAsync([.. claimed.Where(c => c.IsResumed)], ct);
-        await ShowAsync(claimed, now, ct);
-        unit.AfterCommit(() =>
-        {
-            foreach (var one in claimed) changes.Publish(one.Delivery.UserId, one.Delivery.PostId);
-        });
-        return claimed;
+        return (claimed, again);
     }
 
-    private async Task ResumeAsync(IReadOnlyCollection<ClaimedDelivery> resumed, CancellationToken ct)
+    private async Task<(Dictionary<Guid, Found> Deliveries, Dictionary<Guid, Attempt> Attempts)> ReadAsync(
+        Guid[] keys, CancellationToken ct)
+    {
+        Dictionary<Guid, Found> deliveries = [];
+        Dictionary<Guid, Attempt> attempts = [];
+        await using var reads = unit.Batch();
+        reads.Add(ReadSql).Parameters.AddWithValue(keys);
+        reads.Add(OpenAttemptsSql).Parameters.AddWithValue(keys);
+        await using var row = await reads.ReadAsync(ct);
+        while (await row.ReadAsync(ct))
+        {
+            var delivery = DeliveryRow.Read(row);
+            const int next = DeliveryRow.Count;
+            var profile = new Profile
+            {
+                Id = delivery.ProfileId,
+                UserId = delivery.UserId,
+                Provider = delivery.Provider,
+                TestMode = delivery.TestMode,
+                ConnectionId = row.GetGuid(next),
+                ProviderProfileId = row.GetString(next + 1),
+                Name = row.GetString(next + 2),
+                Facts = row.Document<Dictionary<string, string>>(next + 4),
+                PausedAt = row.TimeOrNull(next + 5),
+            }.Standing(row.Enum<ProfileStatus>(next + 3));
+            deliveries[delivery.Id] = new Found(delivery, profile, row.IsDBNull(next + 6) ? 0 : row.GetInt32(next + 6),
+                row.GetBoolean(next + 7));
+        }
+        await row.NextResultAsync(ct);
+        while (await row.ReadAsync(ct))
+        {
+            var attempt = new Attempt
+            {
+                Id = row.GetGuid(0),
+                DeliveryId = row.GetGuid(1),
+                UserId = row.GetGuid(2),
+                Number = row.GetInt32(3),
+                Mode = row.Enum<SettlementMode>(4),
+                StartedAt = row.Time(5),
+                CalledAt = row.TimeOrNull(6),
+                Handles = row.Document<Dictionary<string, string>>(7),
+                Traceparent = row.Text(8),
+            };
+            attempts[attempt.DeliveryId] = attempt;
+        }
+        return (deliveries, attempts);
+    }
+
+    private void Begin(SqlBatch writes, IReadOnlyList<ClaimedDelivery> begun, DateTimeOffset now)
+    {
+        if (begun.Count == 0) return;
+        var parameters = writes.Add(BeginAttemptsSql).Parameters;
+        parameters.AddWithValue(begun.Select(c => c.Attempt.Id).ToArray());
+        parameters.AddWithValue(begun.Select(c => c.Delivery.Id).ToArray());
+        parameters.AddWithValue(begun.Select(c => c.Delivery.UserId).ToArray());
+        parameters.AddWithValue(begun.Select(c => c.Attempt.Number).ToArray());
+        parameters.AddWithValue(begun.Select(c => SnakeCase<SettlementMode>.Write(c.Attempt.Mode)).ToArray());
+        parameters.AddWithValue(begun.Select(c => c.Lease.LeaseToken).ToArray());
+        parameters.AddWithValue(worker.Id);
+        parameters.AddWithValue(now);
+        parameters.Add(new NpgsqlParameter<string?[]> { TypedValue = [.. begun.Select(c => c.Attempt.Traceparent)] });
+    }
+
+    private void Resume(SqlBatch writes, IReadOnlyList<ClaimedDelivery> resumed)
     {
         if (resumed.Count == 0) return;
-        var ids = resumed.Select(c => c.Attempt.Id).ToArray();
-        var tokens = resumed.Select(c => c.Lease.LeaseToken).ToArray();
-        var workerId = worker.Id;
-        await _db.Database.ExecuteSqlAsync($"""
-            UPDATE attempts a SET lease_token = r.token, worker_id = {workerId}
-            FROM unnest({ids}, {tokens}) AS r(id, token) WHERE a.id = r.id
-            """, ct);
+        var parameters = writes.Add(ResumeAttemptsSql).Parameters;
+        parameters.AddWithValue(resumed.Select(c => c.Attempt.Id).ToArray());
+        parameters.AddWithValue(resumed.Select(c => c.Lease.LeaseToken).ToArray());
+        parameters.AddWithValue(worker.Id);
     }
-
-    private async Task ShowAsync(IReadOnlyCollection<ClaimedDelivery> claimed, DateTimeOffset now, CancellationToken ct)
-    {
-        var pending = claimed.Where(c => c.Delivery.Status == DeliveryStatus.Pending).Select(c => c.Delivery.Id).ToArray();
-        await _db.Database.ExecuteSqlAsync($"""
-            UPDATE deliveries SET phase = 'publishing', started_at = coalesce(started_at, {now}),
-                next_attempt_at = NULL, defer_reason = NULL, updated_at = {now}
-            WHERE id = ANY({pending})
-            """, ct);
-        var posts = claimed.Select(c => c.Delivery.PostId).Distinct().ToArray();
-        await _db.Database.ExecuteSqlAsync($"""
-            WITH mine AS MATERIALIZED (
-                SELECT id FROM posts WHERE id = ANY({posts}) AND status = 'scheduled' ORDER BY id FOR UPDATE)
-            UPDATE posts p SET status = 'publishing', revision = p.revision + 1, updated_at = {now}
-            FROM mine WHERE p.id = mine.id
-            """, ct);
-    }
-
-    [LoggerMessage(LogLevel.Information, "Two claims met at {Constraint}; claiming again.")]
-    private static partial void LogClash(ILogger logger, string? constraint);
 
     [LoggerMessage(LogLevel.Warning, "{Count} work items of deliveries that are settled were removed.")]
     private static partial void LogOrphans(ILogger logger, int count);
+
+    private sealed record Found(Delivery Delivery, Profile Profile, int Attempts, bool SameContentUnknown);
 }

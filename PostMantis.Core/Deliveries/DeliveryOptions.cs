@@ -8,8 +8,16 @@ public sealed class DeliveryOptions
     public const string Section = "Deliveries";
 
     /// <summary>How many deliveries this process has in the hands of adapters at once.</summary>
-    [Range(1, 1000)]
-    public int Slots { get; set; } = 64;
+    [Range(1, 5000)]
+    public int Slots { get; set; } = 512;
+
+    /// <summary>How many of them may be for one network.</summary>
+    [Range(1, 5000)]
+    public int ProviderSlots { get; set; } = 384;
+
+    /// <summary>A delivery that takes longer than this is shown as publishing; at zero, every one is before it is sent.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:05")]
+    public TimeSpan ShowAfter { get; set; } = TimeSpan.FromMilliseconds(100);
 
     /// <summary>After the mark the public call starts within this or not at all.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:00:30")]

@@ -28,7 +28,6 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
 
     // Clocks differ: a listing since the mark also shows what was published a while before it.
     private static readonly TimeSpan Before = TimeSpan.FromHours(1);
-    private const int MostClashes = 5;
     private const string Inconclusive = "inconclusive";
 
     /// <summary>Looks once for everything that is due to be looked for.</summary>
@@ -54,18 +53,10 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
     {
         await using var scope = scopes.CreateAsyncScope();
         var queue = scope.ServiceProvider.GetRequiredService<WorkQueue>();
-        while ((await queue.PromoteAsync(WorkKind.Reconcile, ct)).Again) ct.ThrowIfCancellationRequested();
-        for (var clashes = 0; ; clashes++)
+        while (true)
         {
-            try
-            {
-                return await queue.ClaimAsync(WorkKind.Reconcile, Slots, ct);
-            }
-            catch (Npgsql.PostgresException e)
-                when (e.SqlState == Npgsql.PostgresErrorCodes.UniqueViolation && clashes < MostClashes)
-            {
-                LogClash(logger);
-            }
+            var claim = await queue.ClaimAsync(WorkKind.Reconcile, Slots, ct);
+            if (claim.Leases.Count > 0 || !claim.Again) return claim.Leases;
         }
     }
 
@@ -232,9 +223,6 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
         ReconcileOutcome.CannotTell => "cannotTell",
         _ => Inconclusive,
     };
-
-    [LoggerMessage(LogLevel.Information, "Two claims met; claiming again.")]
-    private static partial void LogClash(ILogger logger);
 
     [LoggerMessage(LogLevel.Error, "Delivery {DeliveryId}: the {Provider} adapter failed to reconcile.")]
     private static partial void LogFailed(ILogger logger, Guid deliveryId, string provider, Exception exception);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -17,11 +18,11 @@ namespace PostMantis.Core.Deliveries;
 /// </summary>
 public sealed partial class DeliveryRunner : IDisposable
 {
-    private static readonly TimeSpan LookAnyway = TimeSpan.FromSeconds(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly NpgsqlDataSource _source;
     private readonly CallMarker _marker;
     private readonly SettleQueue _settlements;
+    private readonly DeliveryProgress _progress;
     private readonly HeldLeases _held;
     private readonly WakeUp _wakeUp;
     private readonly DeliveryTelemetry _telemetry;
@@ -31,14 +32,14 @@ public sealed partial class DeliveryRunner : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
-    private long? _looked;
+    private readonly Dictionary<string, int> _byProvider = [];
 
     internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
-        SettleQueue settlements, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry, IOptions<DeliveryOptions> options,
-        TimeProvider time, ILogger<DeliveryRunner> logger)
+        SettleQueue settlements, DeliveryProgress progress, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry,
+        IOptions<DeliveryOptions> options, TimeProvider time, ILogger<DeliveryRunner> logger)
     {
-        (_scopes, _source, _marker, _settlements, _held, _wakeUp, _telemetry, _options, _time, _logger) =
-            (scopes, source, marker, settlements, held, wakeUp, telemetry, options.Value, time, logger);
+        (_scopes, _source, _marker, _settlements, _progress, _held, _wakeUp, _telemetry, _options, _time, _logger) =
+            (scopes, source, marker, settlements, progress, held, wakeUp, telemetry, options.Value, time, logger);
     }
 
     /// <summary>How many more deliveries may be started.</summary>
@@ -68,15 +69,7 @@ public sealed partial class DeliveryRunner : IDisposable
         Dictionary<Guid, IDisposable> held;
         await using (var scope = _scopes.CreateAsyncScope())
         {
-            var slots = FreeSlots;
-            var (looked, lookedBefore) = (_time.GetTimestamp(), _looked);
-            var nothingLeft = lookedBefore is { } last && _time.GetElapsedTime(last) < LookAnyway;
-            _looked = null;
-            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>()
-                .ClaimAsync(slots, onlyPromoted: nothingLeft, ct);
-
-            // Fewer than asked for: nothing is ready but what the next promotion makes so.
-            if (claimed.Count < slots) _looked = nothingLeft ? lookedBefore : looked;
+            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>().ClaimAsync(FreeSlots, Rooms(), ct);
             if (claimed.Count == 0) return [];
 
             held = claimed.ToDictionary(c => c.Attempt.Id, c => _held.Hold(c.Lease));
@@ -89,10 +82,15 @@ public sealed partial class DeliveryRunner : IDisposable
         {
             var grant = grants.GetValueOrDefault(one.Profile.ConnectionId);
             Task task;
-            using (ExecutionContext.SuppressFlow()) task = 
+            using (ExecutionContext.SuppressFlow())
                 task = Task.Run(() => RunAsync(one, held[one.Attempt.Id], grant), CancellationToken.None);
-            lock (_gate) _running.Add(task);
-            started.Add(task.ContinueWith(Finished, CancellationToken.None, TaskContinuationOptions.None,
+            lock (_gate)
+            {
+                _running.Add(task);
+                CollectionsMarshal.GetValueRefOrAddDefault(_byProvider, one.Delivery.Provider, out _)++;
+            }
+            started.Add(task.ContinueWith(done => Finished(done, one.Delivery.Provider), CancellationToken.None,
+                TaskContinuationOptions.None,
                 TaskScheduler.Default).Unwrap());
         }
         return started;
@@ -117,12 +115,20 @@ public sealed partial class DeliveryRunner : IDisposable
 
     public void Dispose() => _stopping.Dispose();
 
-    private Task Finished(Task task)
+    // What is not named here is bounded by the slots alone.
+    private Dictionary<string, int> Rooms()
+    {
+        lock (_gate) return _byProvider.ToDictionary(p => p.Key, p => Math.Max(0, _options.ProviderSlots - p.Value));
+    }
+
+    private Task Finished(Task task, string provider)
     {
         bool wasFull;
         lock (_gate)
         {
-            wasFull = _running.Count >= _options.Slots;
+            ref var running = ref CollectionsMarshal.GetValueRefOrAddDefault(_byProvider, provider, out _);
+            wasFull = _running.Count >= _options.Slots || running >= _options.ProviderSlots;
+            running--;
             _running.Remove(task);
         }
 
@@ -162,10 +168,22 @@ public sealed partial class DeliveryRunner : IDisposable
             .SetTag("postmantis.attempt.number", claimed.Attempt.Number)
             .SetTag("postmantis.provider", claimed.Delivery.Provider);
         var traceparent = activity?.Id ?? claimed.Lease.Traceparent;
-        var settlement = await SendAsync(claimed, grant, traceparent);
+        if (_options.ShowAfter == TimeSpan.Zero) await _progress.ShowAsync(claimed);
+        var sending = SendAsync(claimed, grant, traceparent);
+        if (!sending.IsCompleted && _options.ShowAfter > TimeSpan.Zero) await ShowLaterAsync(claimed, sending);
+        var settlement = await sending;
         if (settlement is null) return;
         activity?.SetTag("postmantis.settlement", settlement.Kind.ToString());
         await _settlements.AddAsync(settlement);
+    }
+
+    // What is over in a moment need not be shown as under way: the settlement says all.
+    private async Task ShowLaterAsync(ClaimedDelivery claimed, Task sending)
+    {
+        using var finished = new CancellationTokenSource();
+        var isLong = await Task.WhenAny(sending, Task.Delay(_options.ShowAfter, _time, finished.Token)) != sending;
+        await finished.CancelAsync();
+        if (isLong) await _progress.ShowAsync(claimed);
     }
 
     /// <returns>Null: another worker owns the attempt now and nothing was sent.</returns>

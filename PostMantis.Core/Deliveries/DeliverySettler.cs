@@ -16,8 +16,8 @@ namespace PostMantis.Core.Deliveries;
 /// Stores outcomes in one transaction: the guarded delete of the work items drives every other write, so a worker that
 /// lost its lease changes no state. Rows are locked in one order everywhere: items, deliveries, posts, each by id.
 /// </summary>
-internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, PostEvents events, EventWriter outbox,
-    AuditLog audit, WakeUp wakeUp, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
+internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows, WorkQueue queue, PostEvents events,
+    EventWriter outbox, AuditLog audit, WakeUp wakeUp, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
     ILogger<DeliverySettler> logger)
 {
     private readonly PostMantisDb _db = unit.Db;
@@ -35,68 +35,95 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
 
     private async Task<IReadOnlyList<Settlement>> SettleOwnAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
     {
-        var mixed = batch.Any(s => s.Kind == SettlementKind.End) && batch.Any(s => s.Kind != SettlementKind.End);
-
-        // Two statements over the items of one batch: locked in one order first, so that nobody meets us halfway.
-        if (mixed) await queue.LockAsync([.. batch.Select(s => s.Lease)], ct);
-        var ended = batch.Where(s => s.Kind == SettlementKind.End).Select(s => s.Lease).ToList();
-        var returned = batch.Where(s => s.Kind != SettlementKind.End)
-            .Select(s => new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts)).ToList();
-        HashSet<Guid> ours = [];
-        if (ended.Count > 0) ours.UnionWith(await queue.SettleAsync(ended, ct));
-        if (returned.Count > 0) ours.UnionWith(await queue.ReturnAsync(returned, ct));
+        var now = time.GetUtcNow();
+        var (ours, posts, siblings) = await TakeAsync(batch, ct);
         var own = batch.Where(s => ours.Contains(s.Lease.Id)).ToList();
-        if (own.Count > 0) await ApplyAsync(own, ct);
+        if (own.Count > 0) await ApplyAsync(own, posts, siblings, now, ct);
         return [.. batch.Where(s => !ours.Contains(s.Lease.Id))];
     }
 
-    private async Task ApplyAsync(List<Settlement> own, CancellationToken ct)
+    private async Task<(HashSet<Guid> Ours, Dictionary<Guid, Post> Posts, ILookup<Guid, DeliveryStanding> Siblings)>
+        TakeAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
     {
-        var now = time.GetUtcNow();
-        var deliveryIds = own.Select(s => s.Claimed.Delivery.Id).ToArray();
-        var deliveries = await _db.Deliveries.FromSql(
-            $"SELECT * FROM deliveries WHERE id = ANY({deliveryIds}) ORDER BY id FOR UPDATE").ToDictionaryAsync(d => d.Id, ct);
-        var postIds = own.Select(s => s.Claimed.Delivery.PostId).Distinct().ToArray();
-        var posts = await _db.Posts.FromSql($"SELECT * FROM posts WHERE id = ANY({postIds}) ORDER BY id FOR UPDATE")
-            .ToDictionaryAsync(p => p.Id, ct);
-        var attemptIds = own.Select(s => s.Claimed.Attempt.Id).ToArray();
-        var attempts = await _db.Attempts.Where(a => attemptIds.Contains(a.Id)).ToDictionaryAsync(a => a.Id, ct);
+        var deliveryIds = batch.Select(s => s.Claimed.Delivery.Id).ToArray();
+        var postIds = batch.Select(s => s.Claimed.Delivery.PostId).Distinct().ToArray();
+        await using var reads = unit.Batch();
+        WorkQueue.Leave(reads, [.. batch.Select(s => (s.Lease,
+            s.Kind == SettlementKind.End ? (WorkReturn?)null : new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts)))]);
+        reads.Add("SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE id = ANY($1) ORDER BY id FOR UPDATE) held")
+            .Parameters.AddWithValue(deliveryIds);
+        reads.Add(PostRow.HoldSql).Parameters.AddWithValue(postIds);
 
+        // After the posts are held: every change of a delivery goes with its post's row, so these are the last.
+        reads.Add("SELECT post_id, id, status, phase FROM deliveries WHERE post_id = ANY($1)")
+            .Parameters.AddWithValue(postIds);
+        HashSet<Guid> ours = [];
+        Dictionary<Guid, Post> posts = [];
+        List<DeliveryStanding> siblings = [];
+        await using var row = await reads.ReadAsync(ct);
+        while (await row.ReadAsync(ct)) ours.Add(row.GetGuid(0));
+        await row.NextResultAsync(ct);
+        await row.NextResultAsync(ct);
+        while (await row.ReadAsync(ct))
+        {
+            var post = PostRow.Read(row);
+            posts[post.Id] = post;
+        }
+        await row.NextResultAsync(ct);
+        while (await row.ReadAsync(ct))
+            siblings.Add(new DeliveryStanding(row.GetGuid(0), row.GetGuid(1), row.Enum<DeliveryStatus>(2),
+                row.EnumOrNull<DeliveryPhase>(3)));
+        return (ours, posts, siblings.ToLookup(d => d.PostId));
+    }
+
+    private async Task ApplyAsync(List<Settlement> own, Dictionary<Guid, Post> posts,
+        ILookup<Guid, DeliveryStanding> siblings, DateTimeOffset now, CancellationToken ct)
+    {
+        rows.Open();
         var closed = new Dictionary<Guid, int>();
-        List<Action> after = [];
+        List<Delivery> deliveries = [];
+        List<AttemptChange> attempts = [];
+        var standings = own.ToDictionary(s => s.Claimed.Delivery.Id, s => s.Claimed.Delivery.Copy());
         foreach (var settlement in own)
         {
-            var delivery = deliveries[settlement.Claimed.Delivery.Id];
+            // Under our lease nobody else changed it: it stands as it was claimed, and was started then.
+            var delivery = standings[settlement.Claimed.Delivery.Id];
             var post = posts[delivery.PostId];
-            var attempt = attempts[settlement.Claimed.Attempt.Id];
-            if (Apply(settlement, post, delivery, attempt, now))
-                closed[post.Id] = closed.GetValueOrDefault(post.Id) + 1;
-            after.Add(() => Measure(settlement, delivery));
+            delivery.StartedAt ??= settlement.Claimed.ClaimedAt;
+            if (delivery.Status == DeliveryStatus.Pending) delivery.Phase = DeliveryPhase.Publishing;
+            if (Apply(settlement, post, delivery, now)) closed[post.Id] = closed.GetValueOrDefault(post.Id) + 1;
+            deliveries.Add(delivery);
+            attempts.Add(AttemptChange.Of(settlement, now));
         }
         await RequireReauthAsync(own, now, ct);
-        await CloseAsync(posts, closed, now, ct);
-        foreach (var post in posts.Values) (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
-        await _db.SaveChangesAsync(ct);
+        foreach (var (id, count) in closed)
+            Close(posts[id], [.. siblings[id].Select(d => standings.TryGetValue(d.Id, out var settled)
+                ? new DeliveryStanding(id, d.Id, settled.Status, settled.Phase)
+                : d)], count, now);
+        var changed = posts.Values.Where(p => own.Exists(s => s.Claimed.Delivery.PostId == p.Id)).ToList();
+        foreach (var post in changed) (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
+        await using var writes = unit.Batch();
+        AttemptChange.Write(writes, attempts);
+        DeliveryRow.Update(writes, deliveries);
+        PostRow.Update(writes, changed);
+        rows.Write(writes);
+        await writes.RunAsync(ct);
+        queue.Free(own.Select(s => s.Lease));
         unit.AfterCommit(() =>
         {
-            foreach (var measure in after) measure();
-            Tell(posts.Values, own.Exists(s => s.Verdict == AttemptVerdict.Unconfirmed));
+            foreach (var settlement in own) Measure(settlement, standings[settlement.Claimed.Delivery.Id]);
+            Tell(changed, own.Exists(s => s.Verdict == AttemptVerdict.Unconfirmed));
         });
     }
 
     /// <returns>Whether the delivery is no longer open.</returns>
-    private bool Apply(Settlement settlement, Post post, Delivery delivery, Attempt attempt, DateTimeOffset now)
+    private bool Apply(Settlement settlement, Post post, Delivery delivery, DateTimeOffset now)
     {
-        attempt.Steps = [.. attempt.Steps, .. settlement.Steps];
-        attempt.Traceparent = settlement.Traceparent ?? attempt.Traceparent;
         if (settlement.CallStartedAt is { } called && delivery.LatenessMs is null && delivery.ScheduledAt is { } moment)
             delivery.LatenessMs = (long)(called - moment).TotalMilliseconds;
         var error = settlement.Error is { } said ? ProviderText.Clean(said) : null;
-        if (settlement.Verdict is { } verdict)
-        {
-            (attempt.Verdict, attempt.FinishedAt, attempt.Error) = (verdict, now, error);
-            if (verdict != AttemptVerdict.Deferred && error?.Code != DeliveryErrorCode.TooLate) delivery.AttemptCount++;
-        }
+        if (settlement.Verdict is { } verdict && verdict != AttemptVerdict.Deferred
+            && error?.Code != DeliveryErrorCode.TooLate) delivery.AttemptCount++;
         delivery.UpdatedAt = now;
         if (settlement.Kind != SettlementKind.End)
         {
@@ -104,15 +131,14 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
             return false;
         }
 
+        Start(post, now);
         (delivery.NextAttemptAt, delivery.DeferReason) = (null, null);
         switch (settlement.Outcome)
         {
             case PublishOutcome.Published live:
-                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.Url(live.Url));
                 ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, null, settlement.Traceparent, now);
                 return true;
             case PublishOutcome.Incomplete live:
-                (attempt.ProviderPostId, attempt.Url) = (live.ProviderPostId, ProviderText.Url(live.Url));
                 ShowPublished(post, delivery, live.ProviderPostId, live.Url, live.Parts, error, settlement.Traceparent, now);
                 return true;
             default:
@@ -121,16 +147,26 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         }
     }
 
+    private static void Start(Post post, DateTimeOffset now)
+    {
+        if (post.Status == PostStatus.Scheduled) post.MoveTo(PostStatus.Publishing, now);
+    }
+
     private void Wait(Settlement settlement, Post post, Delivery delivery, DeliveryError? error, DateTimeOffset now)
     {
         delivery.NextAttemptAt = settlement.RunAt;
         if (settlement.Kind == SettlementKind.Again) delivery.Error = error;
         if (delivery.Status != DeliveryStatus.Pending) return;
         (delivery.Phase, delivery.DeferReason) = (settlement.Phase, settlement.Reason);
-        if (settlement.Kind != SettlementKind.Defer) return;
+        if (settlement.Kind != SettlementKind.Defer)
+        {
+            Start(post, now);
+            return;
+        }
 
         // Nothing was sent: if nothing ever was, it has not started and can still be edited in time.
         if (delivery.AttemptCount == 0 && delivery.LatenessMs is null) delivery.StartedAt = null;
+        else Start(post, now);
         if (settlement.Claimed.Delivery.DeferReason == settlement.Reason) return;
         events.Add(post, delivery, EventTypes.DeliveryDeferred, settlement.Traceparent);
         audit.AddSystem(delivery.UserId, "delivery.deferred", DeliveryResource.Kind, delivery.Id, post.Id,
@@ -174,7 +210,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         }
         Move(delivery, DeliveryStatus.Pending, now);
         (delivery.Phase, delivery.Error, delivery.NextAttemptAt) = (DeliveryPhase.Processing, null, now);
-        _db.WorkItems.Add(PublishItem(delivery, traceparent, now));
+        AddItem(PublishItem(delivery, traceparent, now));
         audit.AddSystem(delivery.UserId, "delivery.rootFound", DeliveryResource.Kind, delivery.Id, post.Id,
             new JsonObject { ["providerPostId"] = ProviderText.Code(providerPostId) });
         return false;
@@ -201,7 +237,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
             Move(delivery, DeliveryStatus.Unknown, now);
             delivery.Phase = DeliveryPhase.Reconciling;
             delivery.NextAttemptAt = now;
-            _db.WorkItems.Add(ReconcileItem(delivery, traceparent, now));
+            AddItem(ReconcileItem(delivery, traceparent, now));
             type = EventTypes.DeliveryUnknown;
         }
         else
@@ -233,14 +269,19 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         var ids = closed.Keys.ToArray();
         var siblings = (await _db.Deliveries.Where(d => ids.Contains(d.PostId)).ToListAsync(ct)).ToLookup(d => d.PostId);
         foreach (var (id, count) in closed)
-        {
-            var post = posts[id];
-            if (!PostCompletion.Close(post, [.. siblings[id]], count, now)) continue;
-            events.Add(post, post.Status == PostStatus.Canceled ? EventTypes.PostCanceled : EventTypes.PostCompleted);
-            audit.AddSystem(post.UserId, post.Status == PostStatus.Canceled ? "post.canceled" : "post.completed",
-                PostResource.Kind, post.Id, post.Id,
-                post.Outcome is { } outcome ? new JsonObject { ["outcome"] = CamelCase.Of(outcome) } : null);
-        }
+            Close(posts[id], [.. siblings[id].Select(DeliveryStanding.Of)], count, now);
+    }
+
+    private void Close(Post post, IReadOnlyCollection<DeliveryStanding> deliveries, int count, DateTimeOffset now)
+    {
+        if (!PostCompletion.Close(post, deliveries, count, now)) return;
+        events.Add(post, post.Status == PostStatus.Canceled ? EventTypes.PostCanceled : EventTypes.PostCompleted);
+    }
+
+    private void AddItem(WorkItem item)
+    {
+        if (rows.IsOpen) rows.Add(item);
+        else _db.WorkItems.Add(item);
     }
 
     /// <summary>Another turn at publishing, now.</summary>
@@ -251,6 +292,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
         Kind = WorkKind.Publish,
         Key = delivery.Id,
         Lane = delivery.ProfileId,
+        Pool = delivery.Provider,
         RunAt = now,
         Traceparent = traceparent,
         CreatedAt = now,
@@ -332,6 +374,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, WorkQueue queue, 
             }, profile.TestMode, profileId: profile.Id, provider: profile.Provider);
             audit.AddSystem(profile.UserId, "profile.reauthRequired", "profile", profile.Id);
         }
+        await _db.SaveChangesAsync(ct);
     }
 
     /// <summary>

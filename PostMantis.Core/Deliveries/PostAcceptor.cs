@@ -179,7 +179,7 @@ public sealed class PostAcceptor
         await _cap.CheckAsync(caller, ct);
         if (!allowDuplicate) await _duplicates.CheckAsync(post, deliveries, ct);
 
-        post.Accept(caller.ActorId, caller.Rules.ApprovalRequired, now);
+        post.Accept(caller.ActorId, caller.Rules.ApprovalRequired, caller.Rules.DailyCap is not null, now);
         post.OpenDeliveries = deliveries.Count;
         if (post.Status == PostStatus.AwaitingApproval)
         {
@@ -211,6 +211,7 @@ public sealed class PostAcceptor
             Kind = WorkKind.Publish,
             Key = delivery.Id,
             Lane = delivery.ProfileId,
+            Pool = delivery.Provider,
             RunAt = runAt,
             Traceparent = Activity.Current?.Id,
             CreatedAt = now,

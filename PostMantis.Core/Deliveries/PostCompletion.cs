@@ -18,7 +18,12 @@ public static class PostCompletion
 
     /// <summary>Counts <paramref name="closed"/> deliveries as settled and ends the post with the last of them.</summary>
     /// <returns>True when the post ended: completed or canceled.</returns>
-    public static bool Close(Post post, IReadOnlyCollection<Delivery> deliveries, int closed, DateTimeOffset now)
+    public static bool Close(Post post, IReadOnlyCollection<Delivery> deliveries, int closed, DateTimeOffset now) =>
+        Close(post, [.. deliveries.Select(DeliveryStanding.Of)], closed, now);
+
+    /// <summary>As above, for those who know only where the deliveries stand.</summary>
+    internal static bool Close(
+        Post post, IReadOnlyCollection<DeliveryStanding> deliveries, int closed, DateTimeOffset now)
     {
         ArgumentNullException.ThrowIfNull(post);
         post.OpenDeliveries -= closed;

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Outbox;
@@ -13,6 +13,10 @@ public sealed class PostEvents(EventWriter events, TimeProvider time)
 {
     /// <summary>Longest event data in bytes of JSON; beyond it metadata and parts are left empty.</summary>
     public const int MostBytes = 20_000;
+
+    private static readonly JsonSerializerOptions Shape = ShapeOf();
+    private static readonly Caller Owner = Caller.Person(Guid.Empty, null);
+    private static readonly Dictionary<string, string> Nothing = [];
 
     public void Add(Post post, string type)
     {
@@ -28,32 +32,31 @@ public sealed class PostEvents(EventWriter events, TimeProvider time)
             delivery.Provider, traceparent ?? post.Traceparent);
     }
 
-    private JsonObject Data(Post post, Delivery? delivery)
+    private string Data(Post post, Delivery? delivery)
     {
-        var data = new JsonObject
-        {
-            ["post"] = new JsonObject
-            {
-                ["id"] = post.Id,
-                ["status"] = CamelCase.Of(post.Status),
-                ["outcome"] = post.Outcome is { } outcome ? CamelCase.Of(outcome) : null,
-                ["revision"] = post.Revision,
-                ["externalId"] = post.ExternalId,
-                ["metadata"] = JsonSerializer.SerializeToNode(post.Metadata, Json.Options),
-            },
-        };
-        if (delivery is not null)
-        {
-            var resource = DeliveryResource.From(post, delivery, Caller.Person(post.UserId, null), time.GetUtcNow());
-            var shown = JsonSerializer.SerializeToNode(resource, Json.Options)!.AsObject();
-            shown.Remove("content");
-            data["delivery"] = shown;
-        }
-        if (Encoding.UTF8.GetByteCount(data.ToJsonString(Json.Options)) >= MostBytes)
-        {
-            data["post"]!["metadata"] = new JsonObject();
-            if (data["delivery"] is { } large) large["parts"] = new JsonArray();
-        }
-        return data;
+        var about = new About(post.Id, post.Status, post.Outcome, post.Revision, post.ExternalId, post.Metadata);
+        var resource = delivery is null ? null : DeliveryResource.From(post, delivery, Owner, time.GetUtcNow());
+        var data = Write(about, resource);
+        if (Encoding.UTF8.GetByteCount(data) < MostBytes) return data;
+        return Write(about with { Metadata = Nothing }, resource is null ? null : resource with { Parts = [] });
     }
+
+    private static string Write(About post, DeliveryResource? delivery) => delivery is null
+        ? JsonSerializer.Serialize(new { post }, Shape)
+        : JsonSerializer.Serialize(new { post, delivery }, Shape);
+
+    // As in GET, without the content.
+    private static JsonSerializerOptions ShapeOf()
+    {
+        var resolver = new DefaultJsonTypeInfoResolver();
+        resolver.Modifiers.Add(type =>
+        {
+            if (type.Type != typeof(DeliveryResource)) return;
+            type.Properties.Remove(type.Properties.Single(p => p.Name == "content"));
+        });
+        return new JsonSerializerOptions(Json.Options) { TypeInfoResolver = resolver };
+    }
+
+    private sealed record About(Guid Id, PostStatus Status, PostOutcome? Outcome, int Revision, string? ExternalId,
+        IReadOnlyDictionary<string, string> Metadata);
 }

@@ -213,6 +213,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
                     Kind = WorkKind.Publish,
                     Key = delivery.Id,
                     Lane = delivery.ProfileId,
+                    Pool = delivery.Provider,
                     RunAt = delivery.NextAttemptAt ?? delivery.ScheduledAt ?? now,
                     CreatedAt = now,
                 });

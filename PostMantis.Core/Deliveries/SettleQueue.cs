@@ -12,7 +12,7 @@ namespace PostMantis.Core.Deliveries;
 /// </summary>
 internal sealed partial class SettleQueue
 {
-    private const int MostPerBatch = 100;
+    private const int MostPerBatch = 1000;
     private static readonly TimeSpan AfterOutage = TimeSpan.FromSeconds(1);
     private readonly IServiceScopeFactory _scopes;
     private readonly TimeProvider _time;

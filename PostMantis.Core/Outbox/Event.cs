@@ -5,7 +5,9 @@ using PostMantis.Core.Persistence;
 
 namespace PostMantis.Core.Outbox;
 
-/// <summary>Something that happened, saved with the change that caused it and numbered afterwards.</summary>
+/// <summary>
+/// Something that happened, saved with the change that caused it and never changed: its number is a row of its own.
+/// </summary>
 public sealed class Event
 {
     public Guid Id { get; init; }
@@ -14,8 +16,6 @@ public sealed class Event
     /// <summary>One of <see cref="EventTypes"/>.</summary>
     public required string Type { get; init; }
 
-    /// <summary>Rises per user; null until the sequencer numbered the committed row.</summary>
-    public long? Sequence { get; init; }
     public bool TestMode { get; init; }
     public Guid? PostId { get; init; }
     public Guid? DeliveryId { get; init; }
@@ -29,14 +29,52 @@ public sealed class Event
 
     internal sealed class Configuration : IEntityTypeConfiguration<Event>
     {
-        // The column position is Postgres' alone: an identity, given while the writer holds the row it changed, so that it
-        // tells the order in which changes of one thing were committed. Only the sequencer reads it.
         public void Configure(EntityTypeBuilder<Event> e)
         {
             e.ToTable("events");
             e.Property(x => x.Data).AsJson();
-            e.HasIndex(x => new { x.UserId, x.Sequence }).IsUnique().HasFilter("sequence IS NOT NULL");
             e.HasIndex(x => new { x.PostId, x.Id }).HasFilter("post_id IS NOT NULL");
+        }
+    }
+}
+
+/// <summary>An event that has no number yet: written with it, deleted by the sequencer.</summary>
+public sealed class UnnumberedEvent
+{
+    /// <summary>
+    /// Given by Postgres while the writer holds the row it changed: it tells the order in which changes of one thing were
+    /// committed.
+    /// </summary>
+    public long Position { get; private init; }
+    public Guid EventId { get; init; }
+    public Guid UserId { get; init; }
+
+    internal sealed class Configuration : IEntityTypeConfiguration<UnnumberedEvent>
+    {
+        public void Configure(EntityTypeBuilder<UnnumberedEvent> unnumbered)
+        {
+            unnumbered.ToTable("unnumbered_events");
+            unnumbered.HasKey(u => u.Position);
+            unnumbered.Property(u => u.Position).UseIdentityAlwaysColumn();
+        }
+    }
+}
+
+/// <summary>The place of an event in its user's feed.</summary>
+public sealed class EventNumber
+{
+    public Guid UserId { get; init; }
+
+    /// <summary>From 1, rising per user.</summary>
+    public long Sequence { get; init; }
+    public Guid EventId { get; init; }
+
+    internal sealed class Configuration : IEntityTypeConfiguration<EventNumber>
+    {
+        public void Configure(EntityTypeBuilder<EventNumber> number)
+        {
+            number.ToTable("event_numbers");
+            number.HasKey(n => new { n.UserId, n.Sequence });
         }
     }
 }

@@ -37,7 +37,7 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
     {
         ArgumentNullException.ThrowIfNull(slice);
         var after = Position(slice.Cursor) ?? afterSequence;
-        var events = Filter(await InScopeAsync(caller, ct), query);
+        var events = Numbered(caller, Filter(await InScopeAsync(caller, ct), query));
         var (oldest, newest) = await EndsAsync(caller.UserId, ct);
         var from = after ?? oldest - 1;
         var until = slice.IsNumbered || from > newest ? long.MaxValue : from + WindowOf(caller);
@@ -67,7 +67,7 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
         ArgumentNullException.ThrowIfNull(query);
         ArgumentNullException.ThrowIfNull(slice);
         var before = Position(slice.Cursor);
-        var events = Filter(await InScopeAsync(caller, ct), query);
+        var events = Numbered(caller, Filter(await InScopeAsync(caller, ct), query));
         var (oldest, newest) = await EndsAsync(caller.UserId, ct);
         var from = before is { } number && number <= newest ? number : newest + 1;
 
@@ -78,14 +78,23 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
     }
 
     /// <param name="looked">Where the search goes on when this page is not filled; null when nothing is left to look at.</param>
-    private static async Task<Page<EventResource>> PageAsync(IQueryable<Event> events, IOrderedQueryable<Event> ordered,
+    private static async Task<Page<EventResource>> PageAsync(IQueryable<NumberedEvent> events,
+        IOrderedQueryable<NumberedEvent> ordered,
         PageRequest slice, long? looked, CancellationToken ct)
     {
         int? total = null;
-        if (slice.IsNumbered) total = await events.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
+        if (slice.IsNumbered) total = await events.Select(e => e.Sequence).Take(PageRequest.MostCounted + 1).CountAsync(ct);
         var found = await ordered.Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
-        var page = Page<EventResource>.Of(found, slice, total, e => Text(e.Sequence!.Value), EventResource.From);
+        var page = Page<EventResource>.Of(found, slice, total, e => Text(e.Sequence),
+            e => EventResource.From(e.Event, e.Sequence));
         return page.HasMore || looked is not { } position ? page : page with { NextCursor = Text(position), HasMore = true };
+    }
+
+    private IQueryable<NumberedEvent> Numbered(Caller caller, IQueryable<Event> events)
+    {
+        var userId = caller.UserId;
+        return db.EventNumbers.Where(n => n.UserId == userId).Join(events, n => n.EventId, e => e.Id,
+            (n, e) => new NumberedEvent { Sequence = n.Sequence, Event = e });
     }
 
     private int WindowOf(Caller caller) =>
@@ -96,7 +105,7 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
     // The first and the last number that can be read; (1, 0) when there is none.
     private async Task<(long Oldest, long Newest)> EndsAsync(Guid userId, CancellationToken ct)
     {
-        var mine = db.Events.Where(e => e.UserId == userId && e.Sequence > 0).Select(e => e.Sequence);
+        var mine = db.EventNumbers.Where(n => n.UserId == userId).Select(n => (long?)n.Sequence);
         return (await mine.OrderBy(s => s).FirstOrDefaultAsync(ct) ?? 1,
             await mine.OrderByDescending(s => s).FirstOrDefaultAsync(ct) ?? 0);
     }
@@ -146,13 +155,19 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
 
     private async Task RequireKeptAsync(Guid userId, long afterSequence, CancellationToken ct)
     {
-        var oldest = await db.Events.Where(e => e.UserId == userId && e.Sequence > 0).OrderBy(e => e.Sequence)
-            .Select(e => e.Sequence).FirstOrDefaultAsync(ct);
+        var oldest = await db.EventNumbers.Where(n => n.UserId == userId).OrderBy(n => n.Sequence)
+            .Select(n => (long?)n.Sequence).FirstOrDefaultAsync(ct);
         oldest ??= await db.EventSequences.Where(s => s.UserId == userId).Select(s => (long?)s.Last + 1)
             .FirstOrDefaultAsync(ct) ?? 1;
         if (afterSequence >= oldest - 1) return;
         throw new ProblemException(ProblemCode.CursorExpired,
             $"Events after {afterSequence} are no longer all kept. The oldest that is has the sequence {oldest}.",
             extensions: new Dictionary<string, object?> { ["oldestSequence"] = oldest });
+    }
+
+    private sealed record NumberedEvent
+    {
+        public required long Sequence { get; init; }
+        public required Event Event { get; init; }
     }
 }

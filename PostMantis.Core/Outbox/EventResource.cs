@@ -14,11 +14,10 @@ public sealed record EventResource(
     /// <summary>The version of the API whose shapes <c>data</c> has.</summary>
     public const string Version = "v1";
 
-    /// <exception cref="InvalidOperationException">The event has no number yet: nobody may see it.</exception>
-    public static EventResource From(Event happened)
+    /// <summary>An event with its number: before it has one, nobody may see it.</summary>
+    public static EventResource From(Event happened, long sequence)
     {
         ArgumentNullException.ThrowIfNull(happened);
-        var sequence = happened.Sequence ?? throw new InvalidOperationException("An event is shown once it is numbered.");
         return new EventResource(happened.Id, happened.Type, Version, happened.CreatedAt, sequence, happened.TestMode,
             happened.Data);
     }

@@ -6,7 +6,7 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Outbox;
 
 /// <summary>Adds events to the change that causes them: they commit together, unnumbered.</summary>
-public sealed class EventWriter(PostMantisDb db, TimeProvider time)
+public sealed class EventWriter(PostMantisDb db, PendingRows rows, TimeProvider time)
 {
     /// <summary>Name of the loop that numbers events, for its wake-up.</summary>
     public const string Loop = "Events";
@@ -15,7 +15,15 @@ public sealed class EventWriter(PostMantisDb db, TimeProvider time)
     /// <param name="type">One of <see cref="EventTypes"/>.</param>
     /// <param name="data">The state at this moment, in the API's JSON, under 20 kB.</param>
     /// <param name="traceparent">The trace it belongs to; the current one when null.</param>
-    public Event Add(Guid userId, string type, JsonObject data, bool testMode, Guid? postId = null,
+    public void Add(Guid userId, string type, JsonObject data, bool testMode, Guid? postId = null,
+        Guid? deliveryId = null, Guid? profileId = null, string? provider = null, string? traceparent = null)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Add(userId, type, data.ToJsonString(Json.Options), testMode, postId, deliveryId, profileId, provider, traceparent);
+    }
+
+    /// <summary>As above, with the data written out already.</summary>
+    public void Add(Guid userId, string type, string data, bool testMode, Guid? postId = null,
         Guid? deliveryId = null, Guid? profileId = null, string? provider = null, string? traceparent = null)
     {
         var now = time.GetUtcNow();
@@ -29,11 +37,16 @@ public sealed class EventWriter(PostMantisDb db, TimeProvider time)
             DeliveryId = deliveryId,
             ProfileId = profileId,
             Provider = provider,
-            Data = data,
+            Data = rows.IsOpen ? [] : JsonNode.Parse(data)!.AsObject(),
             Traceparent = traceparent ?? Activity.Current?.Id,
             CreatedAt = now,
         };
+        if (rows.IsOpen)
+        {
+            rows.Add(happened, data);
+            return;
+        }
         db.Events.Add(happened);
-        return happened;
+        db.UnnumberedEvents.Add(new UnnumberedEvent { EventId = happened.Id, UserId = userId });
     }
 }

@@ -11,7 +11,7 @@ namespace PostMantis.Core.Outbox;
 public sealed class Sequencer(UnitOfWork unit)
 {
     /// <summary>A round that numbered this many may have left some.</summary>
-    public const int MostPerBatch = 2000;
+    public const int MostPerBatch = 5000;
 
     private readonly PostMantisDb _db = unit.Db;
 
@@ -21,7 +21,7 @@ public sealed class Sequencer(UnitOfWork unit)
     {
         var users = await _db.Database.SqlQuery<Guid>($"""
             SELECT DISTINCT user_id AS "Value" FROM (
-                SELECT user_id FROM events WHERE sequence IS NULL ORDER BY position LIMIT {MostPerBatch}) waiting
+                SELECT user_id FROM unnumbered_events ORDER BY position LIMIT {MostPerBatch}) waiting
             """).ToArrayAsync(ct);
         if (users.Length == 0) return 0;
         return await unit.RunAsync(async token =>
@@ -38,15 +38,15 @@ public sealed class Sequencer(UnitOfWork unit)
             // A statement after the lock: it sees every number given before.
             var numbered = await _db.Database.SqlQuery<int>($"""
                 WITH waiting AS (
-                    SELECT id, user_id, position FROM events WHERE sequence IS NULL AND user_id = ANY({users})
-                    ORDER BY position LIMIT {MostPerBatch}),
+                    DELETE FROM unnumbered_events u WHERE u.position IN (
+                        SELECT position FROM unnumbered_events WHERE user_id = ANY({users})
+                        ORDER BY position LIMIT {MostPerBatch})
+                    RETURNING u.position, u.event_id, u.user_id),
                 numbered AS (
-                    UPDATE events e SET sequence = s.last + w.place
-                    FROM (SELECT id, user_id, row_number() OVER (PARTITION BY user_id ORDER BY position) AS place
-                          FROM waiting) w
-                    JOIN event_sequences s ON s.user_id = w.user_id
-                    WHERE e.id = w.id
-                    RETURNING e.user_id, e.sequence),
+                    INSERT INTO event_numbers (user_id, sequence, event_id)
+                    SELECT w.user_id, s.last + row_number() OVER (PARTITION BY w.user_id ORDER BY w.position), w.event_id
+                    FROM waiting w JOIN event_sequences s USING (user_id)
+                    RETURNING user_id, sequence),
                 moved AS (
                     UPDATE event_sequences s SET last = n.highest
                     FROM (SELECT user_id, max(sequence) AS highest FROM numbered GROUP BY user_id) n

@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace PostMantis.Core.Persistence;
 
@@ -7,6 +8,22 @@ public static class PersistenceSetup
 {
     /// <summary>Name of the connection string and of the Aspire database resource.</summary>
     public const string ConnectionName = "postmantis";
+
+    // Every statement that runs often fits; the few large ones cost more to plan than to run.
+    private const int MostPrepared = 200;
+
+    /// <summary>
+    /// Turns automatic preparation of statements on, unless the connection string says otherwise
+    /// (<c>Max Auto Prepare</c>; PgBouncer keeps prepared statements in transaction mode since 1.21).
+    /// </summary>
+    public static string? Prepare(string? connectionString)
+    {
+        if (connectionString is null) return null;
+        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        if (!connectionString.Contains("Max Auto Prepare", StringComparison.OrdinalIgnoreCase))
+            settings.MaxAutoPrepare = MostPrepared;
+        return settings.ConnectionString;
+    }
 
     /// <summary>
     /// Naming and provider options that both start modes share. EF's automatic retry stays off: only whole Core

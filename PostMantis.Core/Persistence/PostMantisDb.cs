@@ -33,6 +33,8 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<Worker> Workers => Set<Worker>();
     public DbSet<InstanceState> InstanceState => Set<InstanceState>();
     public DbSet<Event> Events => Set<Event>();
+    public DbSet<UnnumberedEvent> UnnumberedEvents => Set<UnnumberedEvent>();
+    public DbSet<EventNumber> EventNumbers => Set<EventNumber>();
     public DbSet<EventSequence> EventSequences => Set<EventSequence>();
     public DbSet<IdempotencyKey> IdempotencyKeys => Set<IdempotencyKey>();
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();

@@ -14,6 +14,9 @@ public sealed class UnitOfWork(PostMantisDb db)
     /// <summary>The context whose connection carries the transaction.</summary>
     public PostMantisDb Db => db;
 
+    /// <summary>Statements for one round trip, on the connection and in the transaction of this unit.</summary>
+    public SqlBatch Batch() => new(db);
+
     /// <summary>Runs <paramref name="work"/> in a transaction at read committed and commits it.</summary>
     /// <exception cref="CommitInDoubtException">The answer to the commit was lost.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)

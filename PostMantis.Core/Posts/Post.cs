@@ -99,6 +99,9 @@ public sealed class Post
     /// <summary>The user or key that asked to publish; what a key's daily cap counts.</summary>
     public Guid? AcceptedById { get; private set; }
 
+    /// <summary>Accepted by a key that has a daily cap.</summary>
+    public bool IsCapped { get; private set; }
+
     /// <summary>W3C trace context of the accepting request: the trace the whole post belongs to.</summary>
     public string? Traceparent { get; set; }
     public DateTimeOffset CreatedAt { get; init; }
@@ -120,10 +123,17 @@ public sealed class Post
     }
 
     /// <summary>Takes the post for publishing: from here on it is never lost.</summary>
-    public void Accept(Guid acceptedById, bool needsApproval, DateTimeOffset now)
+    public void Accept(Guid acceptedById, bool needsApproval, bool isCapped, DateTimeOffset now)
     {
         MoveTo(needsApproval ? PostStatus.AwaitingApproval : PostStatus.Pending, now);
-        (AcceptedAt, AcceptedById, Issues) = (now, acceptedById, []);
+        (AcceptedAt, AcceptedById, IsCapped, Issues) = (now, acceptedById, isCapped, []);
+    }
+
+    /// <summary>As it was read, without its content: for those who only move it on.</summary>
+    internal Post Standing(PostStatus status, PostOutcome? outcome, DateTimeOffset? completedAt, DateTimeOffset? canceledAt)
+    {
+        (Status, Outcome, CompletedAt, CanceledAt) = (status, outcome, completedAt, canceledAt);
+        return this;
     }
 
     internal sealed class Configuration : IEntityTypeConfiguration<Post>
@@ -149,8 +159,10 @@ public sealed class Post
             post.HasIndex(p => new { p.UserId, p.ScheduledAt, p.Id });
             post.HasIndex(p => new { p.UserId, p.UpdatedAt, p.Id });
             post.HasIndex(p => new { p.UserId, p.ExternalId }).HasFilter("external_id IS NOT NULL");
-            post.HasIndex(p => new { p.AcceptedById, p.AcceptedAt }).HasFilter("accepted_by_id IS NOT NULL");
-            post.HasIndex(p => p.Id).HasFilter("status IN ('pending', 'scheduled', 'publishing')")
+            post.HasIndex(p => new { p.AcceptedById, p.AcceptedAt }).HasFilter("is_capped");
+
+            // By columns that change only when it ends, so that moving on costs no index entry.
+            post.HasIndex(p => p.Id).HasFilter("accepted_at IS NOT NULL AND completed_at IS NULL AND canceled_at IS NULL")
                 .HasDatabaseName("ix_posts_open_walk");
             post.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
         }

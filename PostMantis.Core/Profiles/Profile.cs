@@ -61,6 +61,13 @@ public sealed class Profile
         UpdatedAt = now;
     }
 
+    /// <summary>As it was read, for those who only look at it.</summary>
+    internal Profile Standing(ProfileStatus status)
+    {
+        Status = status;
+        return this;
+    }
+
     private void MoveTo(ProfileStatus next, DateTimeOffset now)
     {
         var legal = (Status, next) is

@@ -14,6 +14,7 @@ public static class QueueSetup
         services.AddSingleton<PostChanges>();
         services.AddSingleton<Heartbeat>();
         services.AddSingleton<HeldLeases>();
+        services.AddSingleton<FreedLanes>();
         services.AddSingleton<QueueTelemetry>();
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();

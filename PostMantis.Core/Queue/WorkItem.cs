@@ -17,16 +17,19 @@ public enum WorkKind
 /// <summary>Where a work item stands.</summary>
 public enum WorkState
 {
-    /// <summary>Left by promote, when it is due: ready if its lane is free and its user below their share, else queued.</summary>
+    /// <summary>
+    /// Left by claim, when it is due: leased if its lane is free, its user below their share and a slot free; ready if only
+    /// a slot is missing; else queued.
+    /// </summary>
     Waiting,
 
-    /// <summary>Due but blocked by its lane or its user's share; left by promote, when those are free.</summary>
+    /// <summary>Due but blocked by its lane or its user's share; left by claim, when those are free.</summary>
     Queued,
 
-    /// <summary>Left by claim.</summary>
+    /// <summary>First of a free lane; left by claim, when a slot is free.</summary>
     Ready,
 
-    /// <summary>Left by settle (deleted or waiting again) or by the expiry of its lease (ready again).</summary>
+    /// <summary>Left by settle (deleted or waiting again) or by the expiry of its lease (waiting again).</summary>
     Leased,
 }
 
@@ -44,6 +47,9 @@ public sealed class WorkItem
 
     /// <summary>One item of a lane is in flight at a time, across replicas.</summary>
     public Guid Lane { get; init; }
+
+    /// <summary>What is bounded together: the network to be called; empty where nothing is.</summary>
+    public string Pool { get; init; } = "";
     public WorkState State { get; set; } = WorkState.Waiting;
     public DateTimeOffset RunAt { get; set; }
     public int Tries { get; set; }
@@ -64,7 +70,7 @@ public sealed class WorkItem
             item.Property(w => w.Kind).HasConversion<SnakeCase<WorkKind>>();
             item.Property(w => w.State).HasConversion<SnakeCase<WorkState>>();
             item.HasIndex(w => new { w.Kind, w.Key }).IsUnique();
-            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }, "ix_work_items_ready").HasFilter("state = 'ready'")
+            item.HasIndex(w => new { w.Kind, w.Pool, w.RunAt, w.Id }, "ix_work_items_ready").HasFilter("state = 'ready'")
                 .HasDatabaseName("ix_work_items_ready");
             item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }, "ix_work_items_waiting").HasFilter("state = 'waiting'")
                 .HasDatabaseName("ix_work_items_waiting");
@@ -72,13 +78,12 @@ public sealed class WorkItem
                 .HasDatabaseName("ix_work_items_lane_due");
             item.HasIndex(w => new { w.Kind, w.UserId, w.Lane }).HasFilter("state = 'queued'")
                 .HasDatabaseName("ix_work_items_queued");
+            item.HasIndex(w => new { w.Kind, w.UserId, w.RunAt, w.Id }).HasFilter("state = 'queued'")
+                .HasDatabaseName("ix_work_items_queued_due");
             item.HasIndex(w => new { w.UserId, w.Lane }).HasFilter("state IN ('ready', 'leased')")
                 .HasDatabaseName("ix_work_items_busy");
-            item.HasIndex(w => w.WorkerId).HasFilter("worker_id IS NOT NULL");
             item.HasIndex(w => w.Lane).IsUnique().HasFilter("lease_token IS NOT NULL")
                 .HasDatabaseName("ix_work_items_lane_leased");
-            item.HasIndex(w => w.LeaseExpiresAt).HasFilter("lease_token IS NOT NULL")
-                .HasDatabaseName("ix_work_items_leases");
         }
     }
 }

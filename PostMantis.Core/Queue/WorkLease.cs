@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations.Schema;
+
 namespace PostMantis.Core.Queue;
 
 /// <summary>A claimed work item: whoever knows the token may settle it.</summary>
@@ -5,6 +7,9 @@ public sealed record WorkLease
 {
     public Guid Id { get; init; }
     public Guid UserId { get; init; }
+
+    [NotMapped]
+    public WorkKind Kind { get; init; }
     public Guid Key { get; init; }
     public Guid Lane { get; init; }
 
@@ -18,10 +23,9 @@ public sealed record WorkLease
     public string? Traceparent { get; init; }
 }
 
-/// <summary>What a promotion did.</summary>
-/// <param name="Ready">Items that may be claimed now because of it.</param>
-/// <param name="Again">More is due, or another replica was at the same lanes: look again at once.</param>
-public readonly record struct Promotion(int Ready, bool Again);
+/// <summary>What a claim got.</summary>
+/// <param name="Again">More is due than was looked at: look again at once.</param>
+public readonly record struct Claim(IReadOnlyList<WorkLease> Leases, bool Again);
 
 /// <summary>How much of one kind is due and for how long.</summary>
 public sealed record QueueDepth

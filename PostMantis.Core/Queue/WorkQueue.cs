@@ -1,108 +1,157 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 
 namespace PostMantis.Core.Queue;
 
 /// <summary>
-/// Hands out work. Due items are promoted to ready (one of a lane, a few of a user), ready items are claimed under a
-/// lease, and who settles proves with the lease's token that the item is still theirs. Every method joins the transaction
-/// that is open.
+/// Hands out work: claims what is due and free under a lease, and who settles proves with the lease's token that the item
+/// is still theirs. Every method joins the transaction that is open.
 /// </summary>
-public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvider time, IOptions<QueueOptions> options)
+public sealed class WorkQueue(
+    UnitOfWork unit, WorkerIdentity worker, FreedLanes freed, TimeProvider time, IOptions<QueueOptions> options)
 {
+    // One claim of a kind at a time, so that what a claim sees of lanes and shares is exact. A claimer that froze loses
+    // its connection, and the lock with it.
+    private const string TakeTurnSql = """
+        SELECT set_config('idle_in_transaction_session_timeout', '15s', true), set_config('jit', 'off', true),
+            pg_advisory_xact_lock($1)
+        """;
+
+    private const long FirstLock = 0x506F_7374_4D10;
+
+    // Ready items first, then what is due: the first of each free lane, as far as its user is below their share. What is
+    // due but blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it.
+    private const string ClaimSql = """
+        WITH RECURSIVE gate AS (
+            SELECT $1 <> 'publish' OR NOT EXISTS (
+                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL) AS is_open),
+        pools(pool) AS (
+            (SELECT pool FROM work_items WHERE kind = $1 AND state = 'ready' ORDER BY pool LIMIT 1)
+            UNION ALL
+            SELECT n.pool FROM pools p CROSS JOIN LATERAL (
+                SELECT pool FROM work_items WHERE kind = $1 AND state = 'ready' AND pool > p.pool
+                ORDER BY pool LIMIT 1) n),
+        first AS MATERIALIZED (
+            SELECT i.id, i.pool, row_number() OVER (ORDER BY i.run_at, i.id) AS n
+            FROM pools p LEFT JOIN unnest($5, $6) AS r(pool, room) USING (pool) CROSS JOIN LATERAL (
+                SELECT id, pool, run_at FROM work_items
+                WHERE kind = $1 AND state = 'ready' AND pool = p.pool AND run_at <= $2
+                ORDER BY run_at, id LIMIT least(coalesce(r.room, $3), $3) FOR UPDATE SKIP LOCKED) i
+            WHERE (SELECT is_open FROM gate)),
+        room AS (SELECT CASE WHEN is_open THEN greatest($3 - (SELECT count(*) FROM first), 0) ELSE 0 END AS n FROM gate),
+        due AS MATERIALIZED (
+            SELECT id, user_id, lane FROM work_items
+            WHERE kind = $1 AND state = 'waiting' AND run_at <= $2
+            ORDER BY run_at, id LIMIT (SELECT CASE WHEN n > 0 THEN $7 ELSE 0 END FROM room) FOR UPDATE SKIP LOCKED),
+        queued(user_id, lane) AS (
+            (SELECT user_id, lane FROM work_items WHERE kind = $1 AND state = 'queued' AND $8 ORDER BY user_id, lane LIMIT 1)
+            UNION ALL
+            SELECT n.user_id, n.lane FROM queued q CROSS JOIN LATERAL (
+                SELECT user_id, lane FROM work_items w
+                WHERE kind = $1 AND state = 'queued' AND (w.user_id, w.lane) > (q.user_id, q.lane)
+                ORDER BY user_id, lane LIMIT 1) n),
+        eased(user_id, n) AS (SELECT user_id, count(*) FROM unnest($9) AS f(user_id) GROUP BY user_id),
+        lanes AS MATERIALIZED (
+            SELECT user_id, lane FROM due UNION SELECT user_id, lane FROM unnest($9, $10) AS f(user_id, lane)
+            UNION SELECT user_id, lane FROM queued
+            UNION SELECT q.user_id, q.lane FROM eased e CROSS JOIN LATERAL (
+                SELECT user_id, lane FROM work_items
+                WHERE kind = $1 AND state = 'queued' AND user_id = e.user_id ORDER BY run_at, id LIMIT $11 * 2) q
+            WHERE e.n + (SELECT count(*) FROM work_items b WHERE b.user_id = e.user_id AND b.kind = $1
+                AND b.state IN ('ready', 'leased')) >= $11),
+        head AS MATERIALIZED (
+            SELECT h.* FROM lanes l CROSS JOIN LATERAL (
+                SELECT id, user_id, pool, run_at FROM work_items w
+                WHERE w.lane = l.lane AND w.kind = $1 AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
+                ORDER BY run_at, id LIMIT 1) h
+            WHERE (SELECT n FROM room) > 0 AND NOT EXISTS (
+                SELECT 1 FROM work_items b
+                WHERE b.user_id = l.user_id AND b.lane = l.lane AND b.state IN ('ready', 'leased'))),
+        busy AS MATERIALIZED (
+            SELECT u.user_id, (SELECT count(*) FROM work_items b
+                WHERE b.user_id = u.user_id AND b.kind = $1 AND b.state IN ('ready', 'leased')) AS n
+            FROM (SELECT DISTINCT user_id FROM head) u),
+        placed AS (
+            SELECT h.*, b.n + row_number() OVER (PARTITION BY h.user_id ORDER BY h.run_at, h.id) AS place
+            FROM head h JOIN busy b USING (user_id)),
+        chosen AS MATERIALIZED (
+            SELECT p.id, p.place, p.run_at, row_number() OVER (PARTITION BY p.pool ORDER BY p.place, p.run_at, p.id)
+                <= coalesce(r.room, $3) - (SELECT count(*) FROM first f WHERE f.pool = p.pool) AS fits
+            FROM placed p LEFT JOIN unnest($5, $6) AS r(pool, room) USING (pool) WHERE p.place <= $11),
+        slot AS MATERIALIZED (
+            SELECT id, row_number() OVER (ORDER BY place, run_at, id) AS n FROM chosen WHERE fits),
+        mine AS MATERIALIZED (
+            SELECT w.id FROM work_items w
+            WHERE w.id IN (SELECT id FROM chosen UNION SELECT id FROM due)
+                AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
+            ORDER BY w.id FOR UPDATE SKIP LOCKED),
+        step AS MATERIALIZED (
+            SELECT m.id, c.id IS NOT NULL AS is_chosen, CASE WHEN s.n <= (SELECT n FROM room)
+                THEN ($4)[$3 - (SELECT n FROM room)::int + s.n::int] END AS token
+            FROM mine m LEFT JOIN chosen c ON c.id = m.id LEFT JOIN slot s ON s.id = m.id),
+        again AS (
+            UPDATE work_items w SET state = 'leased', tries = tries + 1, worker_id = $12, lease_token = ($4)[f.n::int],
+                lease_expires_at = clock_timestamp() + $13
+            FROM first f WHERE w.id = f.id AND f.n <= $3 RETURNING w.*),
+        moved AS (
+            UPDATE work_items w SET state = CASE WHEN s.token IS NOT NULL THEN 'leased' WHEN s.is_chosen THEN 'ready'
+                    ELSE 'queued' END,
+                tries = tries + (s.token IS NOT NULL)::int, lease_token = s.token,
+                worker_id = CASE WHEN s.token IS NOT NULL THEN $12 END,
+                lease_expires_at = CASE WHEN s.token IS NOT NULL THEN clock_timestamp() + $13 END
+            FROM step s WHERE w.id = s.id RETURNING w.*)
+        SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM again
+        UNION ALL
+        SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM moved
+        WHERE lease_token IS NOT NULL
+        UNION ALL
+        SELECT NULL, NULL, NULL, NULL, (SELECT count(*) FROM due)::int, NULL, NULL, NULL, NULL
+        """;
+
     private readonly PostMantisDb _db = unit.Db;
 
-    /// <summary>
-    /// Makes due items ready: the first of each free lane, as far as its user is below their share. What is due but
-    /// blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it.
-    /// </summary>
-    public Task<Promotion> PromoteAsync(WorkKind kind, CancellationToken ct) => unit.RunAsync(async token =>
+    /// <summary>Claims up to <paramref name="slots"/> due items under leases of this process, fair between users.</summary>
+    /// <param name="rooms">How many more of a pool may be claimed, for pools that are bounded.</param>
+    public Task<Claim> ClaimAsync(WorkKind kind, int slots, CancellationToken ct,
+        IReadOnlyDictionary<string, int>? rooms = null)
     {
-        var (name, now, batch) = (SnakeCase<WorkKind>.Write(kind), time.GetUtcNow(), options.Value.PromoteBatch);
-        var due = await _db.Database.SqlQuery<DueItem>($"""
-            SELECT id, lane FROM work_items
-            WHERE kind = {name} AND state = 'waiting' AND run_at <= {now}
-            ORDER BY run_at, id LIMIT {batch} FOR UPDATE SKIP LOCKED
-            """).ToListAsync(token);
-
-        // One index probe per lane that has something queued, however much that is.
-        var queued = await _db.Database.SqlQuery<Guid>($"""
-            WITH RECURSIVE lanes AS (
-                (SELECT user_id, lane FROM work_items WHERE kind = {name} AND state = 'queued'
-                 ORDER BY user_id, lane LIMIT 1)
-                UNION ALL
-                SELECT n.user_id, n.lane FROM lanes l CROSS JOIN LATERAL (
-                    SELECT user_id, lane FROM work_items w
-                    WHERE kind = {name} AND state = 'queued' AND (w.user_id, w.lane) > (l.user_id, l.lane)
-                    ORDER BY user_id, lane LIMIT 1) n)
-            SELECT lane AS "Value" FROM lanes l
-            WHERE NOT EXISTS (SELECT 1 FROM work_items b
-                WHERE b.user_id = l.user_id AND b.lane = l.lane AND b.state IN ('ready', 'leased'))
-            """).ToListAsync(token);
-        if (due.Count + queued.Count == 0) return default;
-
-        var lanes = due.Select(item => item.Lane).Concat(queued).Distinct().Order().ToArray();
-        var locked = await _db.Database.SqlQuery<Guid>($"""
-            SELECT lane AS "Value" FROM unnest({lanes}) lane
-            WHERE pg_try_advisory_xact_lock(uuid_hash_extended(lane, 0))
-            """).ToArrayAsync(token);
-
-        // A second statement: under the locks it sees what whoever held them before has done.
-        var free = locked.ToHashSet();
-        var examined = due.Where(item => free.Contains(item.Lane)).Select(item => item.Id).ToArray();
-        var perUser = options.Value.PerUser;
-        var ready = await _db.Database.SqlQuery<bool>($"""
-            WITH head AS (
-                SELECT h.id, h.user_id, h.run_at FROM unnest({locked}) l(lane) CROSS JOIN LATERAL (
-                    SELECT id, user_id, run_at FROM work_items w
-                    WHERE w.lane = l.lane AND w.kind = {name} AND w.state IN ('waiting', 'queued')
-                        AND w.run_at <= {now}
-                    ORDER BY run_at, id LIMIT 1) h
-                WHERE NOT EXISTS (SELECT 1 FROM work_items b
-                    WHERE b.user_id = h.user_id AND b.lane = l.lane AND b.state IN ('ready', 'leased'))),
-            taken AS (
-                SELECT u.user_id, (SELECT count(*) FROM work_items b
-                    WHERE b.user_id = u.user_id AND b.kind = {name} AND b.state IN ('ready', 'leased')) AS busy
-                FROM (SELECT DISTINCT user_id FROM head) u),
-            chosen AS (
-                SELECT h.id, t.busy + row_number() OVER (PARTITION BY h.user_id ORDER BY h.run_at, h.id) AS place
-                FROM head h JOIN taken t USING (user_id)),
-            mine AS MATERIALIZED (
-                SELECT w.id FROM work_items w
-                WHERE w.id IN (SELECT id FROM chosen WHERE place <= {perUser} UNION SELECT unnest({examined}))
-                    AND w.state IN ('waiting', 'queued') AND w.run_at <= {now}
-                ORDER BY w.id FOR UPDATE SKIP LOCKED)
-            UPDATE work_items w SET state = CASE
-                WHEN EXISTS (SELECT 1 FROM chosen c WHERE c.id = w.id AND c.place <= {perUser}) THEN 'ready'
-                ELSE 'queued' END
-            FROM mine WHERE w.id = mine.id
-            RETURNING w.state = 'ready' AS "Value"
-            """).ToListAsync(token);
-        return new Promotion(ready.Count(isReady => isReady), due.Count == batch || locked.Length < lanes.Length);
-    }, ct);
-
-    /// <summary>
-    /// Claims up to <paramref name="slots"/> ready items under leases of this process. A unique violation (23505) means
-    /// that two claims met in one lane: roll back and claim again.
-    /// </summary>
-    public async Task<IReadOnlyList<WorkLease>> ClaimAsync(WorkKind kind, int slots, CancellationToken ct)
-    {
-        if (slots <= 0) return [];
-        var (name, now) = (SnakeCase<WorkKind>.Write(kind), time.GetUtcNow());
-        var tokens = Enumerable.Range(0, slots).Select(_ => Ids.New(now)).ToArray();
-        var (workerId, lease) = (worker.Id, options.Value.Lease);
-        return await _db.Database.SqlQuery<WorkLease>($"""
-            WITH due AS MATERIALIZED (
-                SELECT id, row_number() OVER () AS n FROM (
-                    SELECT id FROM work_items WHERE kind = {name} AND state = 'ready' AND run_at <= {now}
-                    ORDER BY run_at, id LIMIT {slots} FOR UPDATE SKIP LOCKED) locked)
-            UPDATE work_items w SET state = 'leased', tries = tries + 1, worker_id = {workerId},
-                lease_token = ({tokens})[due.n], lease_expires_at = clock_timestamp() + {lease}
-            FROM due WHERE w.id = due.id
-            RETURNING w.id, w.user_id, w.key, w.lane, w.tries, w.lease_token, w.run_at, w.created_at, w.traceparent
-            """).ToListAsync(ct);
+        if (slots <= 0) return Task.FromResult(new Claim([], false));
+        return unit.RunAsync(async token =>
+        {
+            var (now, name, batch) = (time.GetUtcNow(), SnakeCase<WorkKind>.Write(kind), options.Value.PromoteBatch);
+            var hints = freed.Take(kind, slots);
+            var tokens = new Guid[slots];
+            for (var i = 0; i < slots; i++) tokens[i] = Ids.New(now);
+            await using var commands = unit.Batch();
+            commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
+            var parameters = commands.Add(ClaimSql).Parameters;
+            parameters.AddWithValue(name);
+            parameters.AddWithValue(now);
+            parameters.AddWithValue(slots);
+            parameters.AddWithValue(tokens);
+            parameters.AddWithValue(rooms?.Keys.ToArray() ?? []);
+            parameters.AddWithValue(rooms?.Values.ToArray() ?? []);
+            parameters.AddWithValue(batch);
+            parameters.AddWithValue(hints.LookEverywhere);
+            parameters.AddWithValue(hints.Users);
+            parameters.AddWithValue(hints.Lanes);
+            parameters.AddWithValue((long)options.Value.PerUser);
+            parameters.AddWithValue(worker.Id);
+            parameters.AddWithValue(options.Value.Lease);
+            List<WorkLease> leases = [];
+            var due = 0;
+            await using var rows = await commands.ReadAsync(token);
+            await rows.NextResultAsync(token);
+            while (await rows.ReadAsync(token))
+            {
+                if (rows.IsDBNull(0)) due = rows.GetInt32(4);
+                else leases.Add(Read(rows, kind));
+            }
+            return new Claim(leases, due == batch);
+        }, ct);
     }
 
     /// <summary>Locks, in id order, the items that are still ours; the answer names them.</summary>
@@ -133,7 +182,35 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
                 ORDER BY w.id FOR UPDATE OF w)
             DELETE FROM work_items w USING mine WHERE w.id = mine.id RETURNING w.id AS "Value"
             """).ToListAsync(ct);
+        Free(leases.Where(l => settled.Contains(l.Id)));
         return settled.ToHashSet();
+    }
+
+    /// <summary>
+    /// Adds the statement that takes items off our hands, deleting or giving back each, as far as they are still ours: its
+    /// rows are the ids that were.
+    /// </summary>
+    /// <param name="left">A return, or null for what has ended.</param>
+    public static void Leave(SqlBatch batch, IReadOnlyList<(WorkLease Lease, WorkReturn? Return)> left)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var columns = new SqlColumns<(WorkLease Lease, WorkReturn? Return)>(batch.Add("""
+            WITH mine AS MATERIALIZED (
+                SELECT w.id, s.run_at, s.uncounted FROM work_items w
+                JOIN unnest($1, $2, $3, $4) AS s(id, token, run_at, uncounted) ON w.id = s.id AND w.lease_token = s.token
+                ORDER BY w.id FOR UPDATE OF w),
+            gone AS (
+                DELETE FROM work_items w USING mine WHERE w.id = mine.id AND mine.run_at IS NULL RETURNING w.id),
+            back AS (
+                UPDATE work_items w SET state = 'waiting', run_at = mine.run_at, tries = w.tries - mine.uncounted,
+                    lease_token = NULL, lease_expires_at = NULL, worker_id = NULL
+                FROM mine WHERE w.id = mine.id AND mine.run_at IS NOT NULL RETURNING w.id)
+            SELECT id FROM gone UNION ALL SELECT id FROM back
+            """), left);
+        columns.Add(l => l.Lease.Id);
+        columns.Add(l => l.Lease.LeaseToken);
+        columns.Add(l => l.Return?.RunAt);
+        columns.Add(l => l.Return is { Counts: false } ? 1 : 0);
     }
 
     /// <summary>Gives items back to wait for another moment, as far as they are still ours.</summary>
@@ -155,7 +232,15 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
                 lease_token = NULL, lease_expires_at = NULL, worker_id = NULL
             FROM mine WHERE w.id = mine.id RETURNING w.id AS "Value"
             """).ToListAsync(ct);
+        Free(returns.Where(r => returned.Contains(r.Lease.Id)).Select(r => r.Lease));
         return returned.ToHashSet();
+    }
+
+    /// <summary>Says, once the open transaction is durable, that the lanes of <paramref name="leases"/> are free.</summary>
+    public void Free(IEnumerable<WorkLease> leases)
+    {
+        var left = leases.ToList();
+        unit.AfterCommit(() => freed.Add(left));
     }
 
     /// <summary>
@@ -165,7 +250,7 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
     public async Task<IReadOnlyList<WorkLease>> LockExpiredAsync(WorkKind kind, int most, CancellationToken ct)
     {
         var (name, lease) = (SnakeCase<WorkKind>.Write(kind), options.Value.Lease);
-        return await _db.Database.SqlQuery<WorkLease>($"""
+        var expired = await _db.Database.SqlQuery<WorkLease>($"""
             SELECT w.id, w.user_id, w.key, w.lane, w.tries, w.lease_token, w.run_at, w.created_at, w.traceparent
             FROM work_items w
             WHERE w.lease_token IS NOT NULL AND w.lease_expires_at < clock_timestamp() AND w.kind = {name}
@@ -173,6 +258,7 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
                     WHERE k.id = w.worker_id AND k.heartbeat_at > clock_timestamp() - {lease})
             ORDER BY w.id LIMIT {most} FOR UPDATE OF w SKIP LOCKED
             """).ToListAsync(ct);
+        return [.. expired.Select(l => l with { Kind = kind })];
     }
 
     /// <summary>
@@ -186,20 +272,9 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
         var (names, tokens, workerId) = (kinds.Select(SnakeCase<WorkKind>.Write).ToArray(), held.Tokens.ToArray(), worker.Id);
         return _db.Database.ExecuteSqlAsync($"""
             UPDATE work_items SET worker_id = NULL
-            WHERE worker_id = {workerId} AND kind = ANY({names}) AND lease_expires_at < clock_timestamp()
+            WHERE lease_token IS NOT NULL AND worker_id = {workerId} AND kind = ANY({names}) AND lease_expires_at < clock_timestamp()
                 AND lease_token <> ALL({tokens})
             """, ct);
-    }
-
-    /// <summary>Whether a promotion could do anything: one probe of two indexes, no transaction.</summary>
-    public async Task<bool> HasWorkAsync(WorkKind kind, CancellationToken ct)
-    {
-        var (name, now) = (SnakeCase<WorkKind>.Write(kind), time.GetUtcNow());
-        var found = await _db.Database.SqlQuery<bool>($"""
-            SELECT EXISTS (SELECT 1 FROM work_items WHERE kind = {name} AND state = 'waiting' AND run_at <= {now})
-                OR EXISTS (SELECT 1 FROM work_items WHERE kind = {name} AND state = 'queued') AS "Value"
-            """).ToListAsync(ct);
-        return found[0];
     }
 
     /// <summary>The next moment at which an item of <paramref name="kind"/> becomes due; null: none waits.</summary>
@@ -223,11 +298,19 @@ public sealed class WorkQueue(UnitOfWork unit, WorkerIdentity worker, TimeProvid
             """).ToListAsync(ct);
     }
 
-    private sealed record DueItem
+    private static WorkLease Read(NpgsqlDataReader row, WorkKind kind) => new()
     {
-        public Guid Id { get; init; }
-        public Guid Lane { get; init; }
-    }
+        Kind = kind,
+        Id = row.GetGuid(0),
+        UserId = row.GetGuid(1),
+        Key = row.GetGuid(2),
+        Lane = row.GetGuid(3),
+        Tries = row.GetInt32(4),
+        LeaseToken = row.GetGuid(5),
+        RunAt = row.GetFieldValue<DateTimeOffset>(6),
+        CreatedAt = row.GetFieldValue<DateTimeOffset>(7),
+        Traceparent = row.IsDBNull(8) ? null : row.GetString(8),
+    };
 }
 
 /// <summary>A claimed item that goes back to wait.</summary>

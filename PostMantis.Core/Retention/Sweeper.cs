@@ -42,19 +42,22 @@ public sealed partial class Sweeper(
     {
         var users = await db.Database.SqlQuery<Guid>($"""
             SELECT s.user_id AS "Value" FROM event_sequences s
-            WHERE (SELECT e.created_at FROM events e WHERE e.user_id = s.user_id AND e.sequence > 0
-                   ORDER BY e.sequence LIMIT 1) < {before}
+            WHERE (SELECT e.created_at FROM event_numbers n JOIN events e ON e.id = n.event_id
+                   WHERE n.user_id = s.user_id ORDER BY n.sequence LIMIT 1) < {before}
             """).ToListAsync(ct);
         var erased = 0;
         foreach (var userId in users)
         {
             erased += await BatchesAsync(() => db.Database.ExecuteSqlAsync($"""
-                DELETE FROM events WHERE id IN (
-                    SELECT id FROM (
-                        SELECT id, bool_and(created_at < {before}) OVER (ORDER BY sequence) AS is_old FROM (
-                            SELECT id, created_at, sequence FROM events WHERE user_id = {userId} AND sequence > 0
-                            ORDER BY sequence LIMIT {MostPerBatch}) lowest) judged
-                    WHERE is_old)
+                WITH old AS (
+                    DELETE FROM event_numbers WHERE user_id = {userId} AND sequence IN (
+                        SELECT sequence FROM (
+                            SELECT sequence, bool_and(created_at < {before}) OVER (ORDER BY sequence) AS is_old FROM (
+                                SELECT n.sequence, e.created_at FROM event_numbers n JOIN events e ON e.id = n.event_id
+                                WHERE n.user_id = {userId} ORDER BY n.sequence LIMIT {MostPerBatch}) lowest) judged
+                        WHERE is_old)
+                    RETURNING event_id)
+                DELETE FROM events e USING old WHERE e.id = old.event_id
                 """, ct));
         }
         return erased;

@@ -79,7 +79,7 @@ public sealed class SweeperTests : IAsyncLifetime
         _host.Clock.Advance(TimeSpan.FromDays(3));
         await AddAsync(1, other);
         Assert.Equal(2501, (await SweepAsync()).Events);
-        Assert.Equal(2, (await _host.InDatabaseAsync(db => db.Events.SingleAsync())).Sequence);
+        Assert.Equal(2, (await _host.InDatabaseAsync(db => db.EventNumbers.SingleAsync())).Sequence);
     }
 
     [Fact]
@@ -145,15 +145,20 @@ public sealed class SweeperTests : IAsyncLifetime
         var at = _host.Clock.GetUtcNow() + ahead;
         await _host.InDatabaseAsync(db =>
         {
-            db.Events.AddRange(Enumerable.Range(0, count).Select(_ => new Event
+            for (var i = 0; i < count; i++)
             {
-                Id = Ids.New(at),
-                UserId = (user ?? _person).UserId,
-                Type = EventTypes.PostCreated,
-                TestMode = true,
-                Data = [],
-                CreatedAt = at,
-            }));
+                var (id, userId) = (Ids.New(at), (user ?? _person).UserId);
+                db.Events.Add(new Event
+                {
+                    Id = id,
+                    UserId = userId,
+                    Type = EventTypes.PostCreated,
+                    TestMode = true,
+                    Data = [],
+                    CreatedAt = at,
+                });
+                db.UnnumberedEvents.Add(new UnnumberedEvent { EventId = id, UserId = userId });
+            }
             return db.SaveChangesAsync();
         });
         await NumberAsync();

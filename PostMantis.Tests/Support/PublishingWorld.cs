@@ -168,7 +168,8 @@ internal sealed class PublishingWorld : IAsyncDisposable
         while (await Host.InScopeAsync(s => s.GetRequiredService<Sequencer>().RunOnceAsync(default)) > 0)
         {
         }
-        return await Host.InDatabaseAsync(db => db.Events.Where(e => e.PostId == postId && e.Sequence != null)
+        return await Host.InDatabaseAsync(db => db.Events.Where(e => e.PostId == postId)
+            .Join(db.EventNumbers, e => e.Id, n => n.EventId, (e, n) => new { e.Type, n.Sequence })
             .OrderBy(e => e.Sequence).Select(e => e.Type).ToListAsync());
     }
 

@@ -164,7 +164,7 @@ public sealed class DatabaseTroubleTests(DatabaseTroubleTests.Stage stage)
         await SettledAsync();
         await JudgeAsync(4);
         await UntilAsync(() => _world.Host.InDatabaseAsync(async db =>
-            !await db.Events.AnyAsync(e => e.Sequence == null)));
+            !await db.UnnumberedEvents.AnyAsync()));
         await SqlAsync("DROP FUNCTION refuse CASCADE");
         foreach (var (table, verb) in refused) await SqlAsync($"DROP SEQUENCE refused_{table}_{verb}");
     }

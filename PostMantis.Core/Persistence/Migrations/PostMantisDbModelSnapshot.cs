@@ -382,8 +382,11 @@ namespace PostMantis.Core.Persistence.Migrations
 
             modelBuilder.Entity("PostMantis.Core.Audit.AuditEntry", b =>
                 {
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
                     b.Property<Guid>("Id")
-                        .ValueGeneratedOnAdd()
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
@@ -431,19 +434,12 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("character varying(300)")
                         .HasColumnName("user_agent");
 
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("user_id");
-
-                    b.HasKey("Id")
+                    b.HasKey("UserId", "Id")
                         .HasName("pk_audit_entries");
 
                     b.HasIndex("PostId", "Id")
                         .HasDatabaseName("ix_audit_entries_post_id_id")
                         .HasFilter("post_id IS NOT NULL");
-
-                    b.HasIndex("UserId", "Id")
-                        .HasDatabaseName("ix_audit_entries_user_id_id");
 
                     b.ToTable("audit_entries", (string)null);
                 });
@@ -946,10 +942,6 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("provider");
 
-                    b.Property<long?>("Sequence")
-                        .HasColumnType("bigint")
-                        .HasColumnName("sequence");
-
                     b.Property<bool>("TestMode")
                         .HasColumnType("boolean")
                         .HasColumnName("test_mode");
@@ -974,12 +966,27 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasDatabaseName("ix_events_post_id_id")
                         .HasFilter("post_id IS NOT NULL");
 
-                    b.HasIndex("UserId", "Sequence")
-                        .IsUnique()
-                        .HasDatabaseName("ix_events_user_id_sequence")
-                        .HasFilter("sequence IS NOT NULL");
-
                     b.ToTable("events", (string)null);
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Outbox.EventNumber", b =>
+                {
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.Property<long>("Sequence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("sequence");
+
+                    b.Property<Guid>("EventId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("event_id");
+
+                    b.HasKey("UserId", "Sequence")
+                        .HasName("pk_event_numbers");
+
+                    b.ToTable("event_numbers", (string)null);
                 });
 
             modelBuilder.Entity("PostMantis.Core.Outbox.EventSequence", b =>
@@ -997,6 +1004,29 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasName("pk_event_sequences");
 
                     b.ToTable("event_sequences", (string)null);
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Outbox.UnnumberedEvent", b =>
+                {
+                    b.Property<long>("Position")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("position");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Position"));
+
+                    b.Property<Guid>("EventId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("event_id");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Position")
+                        .HasName("pk_unnumbered_events");
+
+                    b.ToTable("unnumbered_events", (string)null);
                 });
 
             modelBuilder.Entity("PostMantis.Core.Posts.Post", b =>
@@ -1043,6 +1073,10 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.Property<string>("ExternalId")
                         .HasColumnType("text")
                         .HasColumnName("external_id");
+
+                    b.Property<bool>("IsCapped")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_capped");
 
                     b.Property<string>("Issues")
                         .IsRequired()
@@ -1105,11 +1139,11 @@ namespace PostMantis.Core.Persistence.Migrations
 
                     b.HasIndex("Id")
                         .HasDatabaseName("ix_posts_open_walk")
-                        .HasFilter("status IN ('pending', 'scheduled', 'publishing')");
+                        .HasFilter("accepted_at IS NOT NULL AND completed_at IS NULL AND canceled_at IS NULL");
 
                     b.HasIndex("AcceptedById", "AcceptedAt")
                         .HasDatabaseName("ix_posts_accepted_by_id_accepted_at")
-                        .HasFilter("accepted_by_id IS NOT NULL");
+                        .HasFilter("is_capped");
 
                     b.HasIndex("UserId", "ExternalId")
                         .HasDatabaseName("ix_posts_user_id_external_id")
@@ -1328,6 +1362,11 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("lease_token");
 
+                    b.Property<string>("Pool")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("pool");
+
                     b.Property<DateTimeOffset>("RunAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("run_at");
@@ -1361,14 +1400,6 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasDatabaseName("ix_work_items_lane_leased")
                         .HasFilter("lease_token IS NOT NULL");
 
-                    b.HasIndex("LeaseExpiresAt")
-                        .HasDatabaseName("ix_work_items_leases")
-                        .HasFilter("lease_token IS NOT NULL");
-
-                    b.HasIndex("WorkerId")
-                        .HasDatabaseName("ix_work_items_worker_id")
-                        .HasFilter("worker_id IS NOT NULL");
-
                     b.HasIndex("Kind", "Key")
                         .IsUnique()
                         .HasDatabaseName("ix_work_items_kind_key");
@@ -1385,7 +1416,11 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasDatabaseName("ix_work_items_lane_due")
                         .HasFilter("state IN ('waiting', 'queued')");
 
-                    b.HasIndex(new[] { "Kind", "RunAt", "Id" }, "ix_work_items_ready")
+                    b.HasIndex("Kind", "UserId", "RunAt", "Id")
+                        .HasDatabaseName("ix_work_items_queued_due")
+                        .HasFilter("state = 'queued'");
+
+                    b.HasIndex(new[] { "Kind", "Pool", "RunAt", "Id" }, "ix_work_items_ready")
                         .HasDatabaseName("ix_work_items_ready")
                         .HasFilter("state = 'ready'");
 
@@ -1497,16 +1532,6 @@ namespace PostMantis.Core.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_connection_sessions_users_user_id");
-                });
-
-            modelBuilder.Entity("PostMantis.Core.Deliveries.Attempt", b =>
-                {
-                    b.HasOne("PostMantis.Core.Deliveries.Delivery", null)
-                        .WithMany()
-                        .HasForeignKey("DeliveryId")
-                        .OnDelete(DeleteBehavior.Cascade)
-                        .IsRequired()
-                        .HasConstraintName("fk_attempts_deliveries_delivery_id");
                 });
 
             modelBuilder.Entity("PostMantis.Core.Deliveries.Delivery", b =>
