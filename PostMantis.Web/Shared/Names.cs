@@ -34,12 +34,13 @@ public static class Names
         _ => ("Given back before any call", "idle"),
     };
 
-    /// <summary>The colour of an event's type.</summary>
-    public static string EventTone(string type) => type[(type.IndexOf('.', StringComparison.Ordinal) + 1)..] switch
+    /// <summary>The colour of an event's type, or of the outcome of what completed.</summary>
+    public static string EventTone(string type, string? outcome) =>
+        (outcome ?? type[(type.IndexOf('.', StringComparison.Ordinal) + 1)..]) switch
     {
-        "published" or "completed" or "connected" or "verified" => "good",
+        "published" or "connected" or "verified" => "good",
         "failed" or "disabled" or "reauthRequired" or "partFailed" => "bad",
-        "unknown" or "incomplete" or "expiring" => "warn",
+        "unknown" or "incomplete" or "expiring" or "partial" => "warn",
         "scheduled" or "deferred" => "plan",
         _ => "idle",
     };
