@@ -176,16 +176,22 @@ public sealed class EventFeedTests : IAsyncLifetime
         await _host.InDatabaseAsync(db =>
         {
             var now = _host.Clock.GetUtcNow();
-            db.Events.AddRange(Enumerable.Range(1, 250).Select(n => new Event
+            for (var n = 1; n <= 250; n++)
             {
-                Id = Ids.New(now),
-                UserId = _person.UserId,
-                Type = n is 30 or 230 or 231 ? EventTypes.ProfileConnected : EventTypes.ArtifactVerified,
-                ProfileId = n is 30 or 230 or 231 ? _page.Id : null,
-                TestMode = true,
-                Data = [],
-                CreatedAt = now,
-            }));
+                var isFound = n is 30 or 230 or 231;
+                var happened = new Event
+                {
+                    Id = Ids.New(now),
+                    UserId = _person.UserId,
+                    Type = isFound ? EventTypes.ProfileConnected : EventTypes.ArtifactVerified,
+                    ProfileId = isFound ? _page.Id : null,
+                    TestMode = true,
+                    Data = [],
+                    CreatedAt = now,
+                };
+                db.Events.Add(happened);
+                db.UnnumberedEvents.Add(new UnnumberedEvent { EventId = happened.Id, UserId = _person.UserId });
+            }
             return db.SaveChangesAsync();
         });
         await NumberAsync();
