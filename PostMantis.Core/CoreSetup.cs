@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
+using PostMantis.Core.Budgets;
 using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
@@ -42,6 +43,7 @@ public static class CoreSetup
         services.AddConnections();
         services.AddScoped<ProfileReader>();
         services.AddScoped<ProfileLabels>();
+        services.AddBudgets();
         services.AddDeliveries();
         services.AddVault();
         services.AddSealedColumn(Connection.SealedCredential);

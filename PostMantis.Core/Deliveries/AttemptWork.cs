@@ -16,6 +16,7 @@ internal sealed class AttemptWork : PublishWork
     private readonly Guid _leaseToken;
     private readonly Dictionary<string, string> _handles;
     private readonly List<AttemptStep> _steps = [];
+    private readonly List<LearnedBudget> _learned = [];
 
     [SetsRequiredMembers]
     public AttemptWork(ClaimedDelivery claimed, GrantTokens tokens, NpgsqlDataSource source, CallMarker marker,
@@ -40,6 +41,9 @@ internal sealed class AttemptWork : PublishWork
     public bool MayHaveCalled { get; private set; }
 
     public IReadOnlyList<AttemptStep> Steps => _steps;
+
+    /// <summary>What the network's answers said about budgets, oldest first.</summary>
+    public IReadOnlyList<LearnedBudget> Learned => _learned;
 
     public override async Task SaveHandleAsync(string name, string value, CancellationToken ct)
     {
@@ -69,6 +73,8 @@ internal sealed class AttemptWork : PublishWork
         CallStartedAt ??= _time.GetUtcNow();
         AddStep("call");
     }
+
+    public override void Learn(LearnedBudget learned) => _learned.Add(learned);
 
     private void AddStep(string name, string? detail = null) =>
         _steps.Add(new AttemptStep(_time.GetUtcNow(), name, detail));

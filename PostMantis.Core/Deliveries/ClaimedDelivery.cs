@@ -12,6 +12,9 @@ namespace PostMantis.Core.Deliveries;
 internal sealed record ClaimedDelivery(WorkLease Lease, Delivery Delivery, Profile Profile, Attempt Attempt,
     bool IsResumed, IProvider? Provider, bool SameContentUnknown, DateTimeOffset ClaimedAt)
 {
+    /// <summary>This claim reserved room in the delivery's budgets, at <see cref="ClaimedAt"/>.</summary>
+    public bool IsBudgeted { get; init; }
+
     public PublishTarget Target => new(Profile.Id, Profile.ProviderProfileId, Profile.Facts);
 
     public override string ToString() => $"{nameof(ClaimedDelivery)} {Delivery.Id}";

@@ -20,6 +20,7 @@ public static class DeliveriesSetup
         services.AddScoped<ProfileDisconnector>();
         services.AddScoped<OverviewReader>();
         services.AddSingleton<DeliveryTelemetry>();
+        services.AddScoped<DeliveryHolds>();
         services.AddScoped<DeliveryClaims>();
         services.AddScoped<DeliverySettler>();
         services.AddSingleton<CallMarker>();

@@ -13,7 +13,7 @@ namespace PostMantis.Core.Deliveries;
 /// first, so what is read here no edit can change any more.
 /// </summary>
 internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, WorkerIdentity worker,
-    ProviderCatalog catalog, DeliveryTelemetry telemetry, TimeProvider time, ILogger<DeliveryClaims> logger)
+    ProviderCatalog catalog, DeliveryHolds holds, DeliveryTelemetry telemetry, TimeProvider time, ILogger<DeliveryClaims> logger)
 {
     private const int MostLooks = 200;
 
@@ -63,9 +63,12 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
 
         var now = time.GetUtcNow();
         var (read, attempts) = await ReadAsync([.. leases.Select(l => l.Key)], ct);
+        var held = await holds.TakeAsync(leases.Where(l => read.ContainsKey(l.Key) && !attempts.ContainsKey(l.Key))
+            .Select(l => (l, read[l.Key].Delivery, read[l.Key].Profile))
+            .Where(l => l.Delivery.Status is DeliveryStatus.Pending or DeliveryStatus.Incomplete), now, ct);
         List<ClaimedDelivery> claimed = [];
         List<WorkLease> orphans = [];
-        foreach (var lease in leases)
+        foreach (var lease in leases.Where(l => !held.Kept.Contains(l.Key)))
         {
             if (!read.TryGetValue(lease.Key, out var found)
                 || found.Delivery.Status is not (DeliveryStatus.Pending or DeliveryStatus.Incomplete))
@@ -91,7 +94,7 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
                 WorkerId = worker.Id,
             };
             claimed.Add(new ClaimedDelivery(lease, delivery, profile, attempt, isResumed, provider,
-                found.SameContentUnknown, now));
+                found.SameContentUnknown, now) { IsBudgeted = held.Reserved.Contains(delivery.Id) });
         }
         await using var writes = unit.Batch();
         Begin(writes, [.. claimed.Where(c => !c.IsResumed)], now);
@@ -103,7 +106,7 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
             telemetry.Repaired(Repairs.SettledItem, orphans.Count);
             LogOrphans(logger, orphans.Count);
         }
-        return (claimed, again);
+        return (claimed, again || held.Kept.Count > 0);
     }
 
     private async Task<(Dictionary<Guid, Found> Deliveries, Dictionary<Guid, Attempt> Attempts)> ReadAsync(

@@ -47,6 +47,10 @@ public sealed class DeliveryOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan DeferFor { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>How long what is due on a paused profile rests before it is looked at again; resuming ends the rest.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan PausedFor { get; set; } = TimeSpan.FromMinutes(15);
+
     /// <summary>How long an upload may be processed by a network before its outcome counts as unknown.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "2.00:00:00")]
     public TimeSpan ProcessFor { get; set; } = TimeSpan.FromHours(2);

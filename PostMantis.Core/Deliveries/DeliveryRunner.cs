@@ -224,7 +224,7 @@ public sealed partial class DeliveryRunner : IDisposable
                 : new PublishOutcome.Retry(Errors.Fault);
         }
         _telemetry.Ran(claimed.Delivery.Provider, _time.GetElapsedTime(started));
-        return Settle(outcome, [.. first, .. work.Steps, .. PartSteps(claimed.Delivery, outcome)], work.CallStartedAt);
+        return Settle(outcome, [.. first, .. work.Steps, .. PartSteps(claimed.Delivery, outcome)], work.CallStartedAt) with { Learned = work.Learned };
 
         Settlement Settle(PublishOutcome result, IReadOnlyList<AttemptStep> steps, DateTimeOffset? callStartedAt) =>
             Verdicts.Decide(claimed, result, _options, _time.GetUtcNow(), Random.Shared.NextDouble(), callStartedAt, steps,

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
 using PostMantis.Core.Audit;
+using PostMantis.Core.Budgets;
 using PostMantis.Core.Common;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
@@ -17,7 +18,7 @@ namespace PostMantis.Core.Deliveries;
 /// lost its lease changes no state. Rows are locked in one order everywhere: items, deliveries, posts, each by id.
 /// </summary>
 internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows, WorkQueue queue, PostEvents events,
-    EventWriter outbox, AuditLog audit, WakeUp wakeUp, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
+    EventWriter outbox, AuditLog audit, Budgets.Budgets budgets, WakeUp wakeUp, PostChanges changes, DeliveryTelemetry telemetry, TimeProvider time,
     ILogger<DeliverySettler> logger)
 {
     private readonly PostMantisDb _db = unit.Db;
@@ -25,7 +26,15 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
     /// <summary>Settles a batch; what is no longer ours is filed as evidence.</summary>
     public async Task SettleAsync(IReadOnlyList<Settlement> batch, CancellationToken ct)
     {
+        // What a network said holds whoever owns the deliveries, and is known before another of them is claimed.
+        await budgets.LearnAsync([.. batch.SelectMany(s => s.Learned.Select(learned =>
+            new BudgetNews(s.Claimed.Profile.Id, s.Claimed.Delivery.Provider, learned)))], time.GetUtcNow(), ct);
         var lost = await unit.RunAsync(token => SettleOwnAsync(batch, token), ct);
+
+        // After the commit, so that nobody resumes an attempt whose room was given to another.
+        var unused = batch.Except(lost).Where(s => s.FreesBudget).Select(s =>
+            new BudgetReturn(s.Claimed.Profile.Id, s.Claimed.Delivery.Provider, s.Claimed.ClaimedAt)).ToList();
+        if (unused.Count > 0) await unit.RunAsync(token => budgets.ReleaseAsync(unused, token), ct);
         foreach (var settlement in lost)
         {
             _db.ChangeTracker.Clear();

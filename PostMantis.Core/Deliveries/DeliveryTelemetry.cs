@@ -32,6 +32,7 @@ public sealed class DeliveryTelemetry
     private readonly Counter<long> _reconciled;
     private readonly Counter<long> _repairs;
     private readonly Counter<long> _evidence;
+    private readonly Counter<long> _overBudget;
 
     public DeliveryTelemetry(IMeterFactory meters)
     {
@@ -53,6 +54,8 @@ public sealed class DeliveryTelemetry
             "What the recovery loop put right; zero when healthy.");
         _evidence = meter.CreateCounter<long>("postmantis.delivery.evidence", "{answer}",
             "Answers of workers that had lost their lease, by kind.");
+        _overBudget = meter.CreateCounter<long>("postmantis.delivery.over_budget", "{delivery}",
+            "Deliveries kept back by a budget, by network and rule.");
     }
 
     /// <summary>A post was accepted.</summary>
@@ -74,6 +77,9 @@ public sealed class DeliveryTelemetry
         _reconciled.Add(1, Tag("provider", provider), Tag("result", result));
 
     internal void Repaired(string kind, int count = 1) => _repairs.Add(count, Tag("kind", kind));
+
+    internal void OverBudget(string provider, string rule) =>
+        _overBudget.Add(1, Tag("provider", provider), Tag("rule", rule));
 
     internal void Evidence(string kind) => _evidence.Add(1, Tag("kind", kind));
 

@@ -31,6 +31,20 @@ internal sealed record Settlement(ClaimedDelivery Claimed, SettlementKind Kind, 
 {
     public WorkLease Lease => Claimed.Lease;
 
+    /// <summary>What the network's answers said about budgets.</summary>
+    public IReadOnlyList<LearnedBudget> Learned { get; init; } = [];
+
+    /// <summary>
+    /// Whether the room this claim reserved comes back: the attempt ended, and nothing was created or even asked for.
+    /// </summary>
+    public bool FreesBudget => Claimed.IsBudgeted && Verdict switch
+    {
+        AttemptVerdict.Deferred => true,
+        AttemptVerdict.Retry or AttemptVerdict.Rejected =>
+            CallStartedAt is null && !Steps.Any(step => step.Name == "handle"),
+        _ => false,
+    };
+
     public override string ToString() => $"{nameof(Settlement)} {Claimed.Delivery.Id} {Kind}";
 }
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
+using PostMantis.Core.Budgets;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
@@ -32,6 +33,8 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<WorkItem> WorkItems => Set<WorkItem>();
     public DbSet<Worker> Workers => Set<Worker>();
     public DbSet<InstanceState> InstanceState => Set<InstanceState>();
+    public DbSet<BudgetWindow> BudgetWindows => Set<BudgetWindow>();
+    public DbSet<LearnedWindow> LearnedWindows => Set<LearnedWindow>();
     public DbSet<Event> Events => Set<Event>();
     public DbSet<UnnumberedEvent> UnnumberedEvents => Set<UnnumberedEvent>();
     public DbSet<EventNumber> EventNumbers => Set<EventNumber>();

@@ -24,6 +24,9 @@ public interface IProvider
     /// <summary>Checks options strictly: unknown members, types, ranges. Pointers are relative to the options object.</summary>
     IReadOnlyList<Issue> CheckOptions(JsonObject options);
 
+    /// <summary>How many posts the network takes in how long; none unless it says so.</summary>
+    IReadOnlyList<BudgetRule> BudgetRules => [];
+
     IConsent Consent { get; }
 
     IPublisher Publisher { get; }

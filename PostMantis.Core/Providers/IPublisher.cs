@@ -68,6 +68,11 @@ public abstract class PublishWork
 
     /// <summary>Says that the first public call starts now: the end of lateness.</summary>
     public abstract void CallStarts();
+
+    /// <summary>Tells what an answer said about the budget; a work that keeps no budgets passes over it.</summary>
+    public virtual void Learn(LearnedBudget learned)
+    {
+    }
 }
 
 /// <summary>The short time after a mark in which the public call may start.</summary>

@@ -1,3 +1,4 @@
+using CsCheck;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Providers;
 
@@ -34,6 +35,24 @@ public sealed class RetryPolicyTests
     [Fact]
     public void A_wait_of_nothing_asked_is_nothing_asked() =>
         Assert.Equal(TimeSpan.FromSeconds(5), Delay(1, TimeSpan.Zero, 1));
+
+    [Fact]
+    public void Every_wait_is_bounded_and_never_shorter_than_asked() => Gen.Select(Gen.Enum<DeliveryErrorCode>(),
+        Gen.Int[1, int.MaxValue], Gen.Long[0, TimeSpan.FromDays(2).Ticks], Gen.Double[0, 0.999999]).Sample((code, tries, ticks, sample) =>
+    {
+        var asked = TimeSpan.FromTicks(ticks);
+        var free = RetryPolicy.Delay(_options, code, tries, null, sample);
+        Assert.InRange(free, TimeSpan.Zero, _options.RetryMax);
+        var held = RetryPolicy.Delay(_options, code, tries, asked, sample);
+        if (ticks == 0) Assert.Equal(free, held);
+        else Assert.InRange(held, asked, asked * 1.1);
+        Assert.True(held <= asked + _options.RetryMax);
+    });
+
+    [Fact]
+    public void A_later_try_waits_no_less_under_the_same_dice() => Gen.Select(Gen.Enum<DeliveryErrorCode>(),
+        Gen.Int[1, 100], Gen.Double[0, 0.999999]).Sample((code, tries, sample) => Assert.True(
+        RetryPolicy.Delay(_options, code, tries, null, sample) <= RetryPolicy.Delay(_options, code, tries + 1, null, sample)));
 
     private static TimeSpan Delay(int tries, TimeSpan? retryAfter, double sample) =>
         RetryPolicy.Delay(_options, DeliveryErrorCode.ProviderUnavailable, tries, retryAfter, sample);

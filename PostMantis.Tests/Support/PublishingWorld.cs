@@ -29,9 +29,10 @@ internal sealed class PublishingWorld : IAsyncDisposable
     public IReadOnlyList<Profile> Pages { get; }
 
     public static async Task<PublishingWorld> StartAsync(IReadOnlyDictionary<string, string?>? settings = null,
-        Action<WebApplicationBuilder>? configure = null, bool movedClock = true, string? connectionString = null)
+        Action<WebApplicationBuilder>? configure = null, bool movedClock = true, string? connectionString = null,
+        IReadOnlyDictionary<string, string?>? network = null)
     {
-        var sandbox = await SandboxServer.StartAsync(settings: new Dictionary<string, string?>
+        var sandbox = await SandboxServer.StartAsync(settings: new Dictionary<string, string?>(network ?? new Dictionary<string, string?>())
         {
             // The network's clock stands while tests move ours.
             ["Sandbox:AccessTokenLifetime"] = "1.00:00:00",

@@ -112,6 +112,13 @@ internal sealed class SandboxServer : IAsyncDisposable
         return new Hold(this, (Guid)made!["id"]!);
     }
 
+    /// <summary>The paths that were asked for, with POST only, oldest first.</summary>
+    public async Task<IReadOnlyList<string>> RequestsAsync()
+    {
+        var answer = await Client.GetFromJsonAsync<JsonObject>(new Uri(Address, "/control/requests"));
+        return [.. answer!["requests"]!.AsArray().Where(r => (string)r!["method"]! == "POST").Select(r => (string)r!["path"]!)];
+    }
+
     public async Task ControlAsync(string path)
     {
         using var answer = await Client.PostAsync(new Uri(Address, "/control" + path), null);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -40,6 +41,12 @@ internal sealed class SandboxAnswer
 
     public TimeSpan? RetryAfter { get; }
 
+    /// <summary>
+    /// What the page's own window holds by <c>X-RateLimit-Remaining</c> and <c>X-RateLimit-Reset</c>; null when they are
+    /// missing: a 429 without them is about that one call.
+    /// </summary>
+    public LearnedBudget? Budget { get; private init; }
+
     public SandboxSilence? Silence { get; }
 
     /// <summary>What the network said about it, fit to be kept.</summary>
@@ -55,7 +62,7 @@ internal sealed class SandboxAnswer
 
     public static SandboxAnswer Of(
         HttpResponseMessage response, byte[] content, IReadOnlyList<string> secrets, DateTimeOffset now) =>
-        new(response.StatusCode, Parse(content), Wait(response, now), secrets);
+        new(response.StatusCode, Parse(content), Wait(response, now), secrets) { Budget = BudgetOf(response, now) };
 
     /// <summary>A member as text; null when it is something else.</summary>
     public static string? Text(JsonNode? node) =>
@@ -68,6 +75,17 @@ internal sealed class SandboxAnswer
         var asked = response.Headers.RetryAfter is { } after ? after.Delta ?? after.Date - now : null;
         return asked is not { } wait ? null : TimeSpan.FromTicks(Math.Clamp(wait.Ticks, 0, LongestWait.Ticks));
     }
+
+    private static LearnedBudget? BudgetOf(HttpResponseMessage response, DateTimeOffset now) =>
+        Number(response, "X-RateLimit-Remaining") is { } left && Number(response, "X-RateLimit-Reset") is { } seconds
+            ? new LearnedBudget(left, now + TimeSpan.FromSeconds(Math.Min(seconds, (int)LongestWait.TotalSeconds)))
+            : null;
+
+    private static int? Number(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values)
+        && int.TryParse(values.First(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     private static JsonObject? Parse(byte[] content)
     {

@@ -52,7 +52,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         work.CallStarts();
         var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
             work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body }, Headers(work, key), ct);
-        return Read(answer);
+        return Read(work, answer);
     }
 
     private async Task<PublishOutcome> PublishContainerAsync(PublishWork work, CancellationToken ct)
@@ -66,9 +66,9 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             if (container is null)
             {
                 // A container is not public: without its id nothing of it can be.
-                return Read(made) is PublishOutcome.Unconfirmed or PublishOutcome.Published
+                return Read(work, made) is PublishOutcome.Unconfirmed or PublishOutcome.Published
                     ? new PublishOutcome.Retry(SandboxErrors.Unavailable(made))
-                    : Read(made);
+                    : Read(work, made);
             }
             await work.SaveHandleAsync(ContainerHandle, container, ct);
             if (SandboxAnswer.Text(made.Body?["status"]) == "ready") return await MakePublicAsync(work, containers, container, ct);
@@ -76,7 +76,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
 
         var status = await client.GetAsync($"{containers}/{Uri.EscapeDataString(container)}", work.Tokens.AccessToken, ct);
         if (status.Silence is not null || status.IsServerFault) return new PublishOutcome.Processing(ProcessingCheck);
-        if (!status.IsSuccess) return Read(status);
+        if (!status.IsSuccess) return Read(work, status);
         switch (SandboxAnswer.Text(status.Body?["status"]))
         {
             case "processing":
@@ -92,7 +92,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         PublishWork work, string containers, string container, CancellationToken ct)
     {
         work.CallStarts();
-        return Read(await client.PostAsync($"{containers}/{Uri.EscapeDataString(container)}/publish",
+        return Read(work, await client.PostAsync($"{containers}/{Uri.EscapeDataString(container)}/publish",
             work.Tokens.AccessToken, [], Headers(work, null), ct));
     }
 
@@ -116,7 +116,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
                     ["parentId"] = isComment ? root.ProviderPostId : parent,
                     ["on"] = isComment ? "comment" : "thread",
                 }, Headers(work, KeyOf(work, part.Index)), ct);
-            if (Read(answer) is PublishOutcome.Published live)
+            if (Read(work, answer) is PublishOutcome.Published live)
             {
                 Put(parts, part with { Status = PartStatus.Published, ProviderPostId = live.ProviderPostId, Url = live.Url, Error = null });
                 if (!isComment) parent = live.ProviderPostId;
@@ -131,8 +131,9 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         return new PublishOutcome.Published(root.ProviderPostId!, root.Url, parts);
     }
 
-    private static PublishOutcome Read(SandboxAnswer answer)
+    private static PublishOutcome Read(PublishWork work, SandboxAnswer answer)
     {
+        if (answer.Budget is { } budget) work.Learn(budget);
         if (answer.IsSuccess)
             return ReadPost(answer.Body) ?? (PublishOutcome)new PublishOutcome.Unconfirmed("unreadable_answer", answer.Provider);
         return answer switch

@@ -1,0 +1,56 @@
+using System.Text;
+using CsCheck;
+using PostMantis.Core.Posts;
+using PostMantis.Core.Providers;
+
+namespace PostMantis.Tests.Posts;
+
+public sealed class TextCountTests
+{
+    private static readonly int[] _joining = [0x200D, 0xFE0F, 0x20E3, 0x301, 0x1F1E9, 0x1F1EA];
+
+    // Storable text: no half surrogate pairs, which no request gets in with.
+    private static readonly Gen<string> _texts = Gen.OneOf(
+            Gen.Int[0x20, 0x7E].Select(c => new Rune(c)),
+            Gen.Int[0xA0, 0x2FFF].Select(c => new Rune(c)),
+            Gen.Int[0x1F300, 0x1FAFF].Select(c => new Rune(c)),
+            Gen.Int[0, 5].Select(i => new Rune(_joining[i])))
+        .Array[0, 80].Select(runes => string.Concat(runes.Select(rune => rune.ToString())));
+
+    [Fact]
+    public void Coarser_units_never_count_more_than_finer_ones() => _texts.Sample(text =>
+    {
+        var (graphemes, points, utf16, bytes) = (TextCount.Of(text, TextUnit.Graphemes),
+            TextCount.Of(text, TextUnit.CodePoints), TextCount.Of(text, TextUnit.Utf16), TextCount.Of(text, TextUnit.Utf8Bytes));
+        Assert.True(graphemes <= points && points <= utf16 && utf16 <= bytes);
+        Assert.Equal(text.Length == 0, graphemes == 0);
+    });
+
+    [Fact]
+    public void Texts_apart_count_as_much_as_together() => Gen.Select(_texts, _texts).Sample((one, two) =>
+    {
+        foreach (var unit in new[] { TextUnit.CodePoints, TextUnit.Utf16, TextUnit.Utf8Bytes })
+            Assert.Equal(TextCount.Of(one, unit) + TextCount.Of(two, unit), TextCount.Of(one + two, unit));
+
+        // A line break joins nothing.
+        foreach (var unit in new[] { TextUnit.Graphemes, TextUnit.Weighted })
+            Assert.Equal(TextCount.Of(one, unit) + 1 + TextCount.Of(two, unit), TextCount.Of($"{one}\n{two}", unit));
+    });
+
+    [Fact]
+    public void A_weight_is_between_one_and_two_of_each_character() => _texts.Sample(text =>
+    {
+        var weight = TextCount.Of(text, TextUnit.Weighted);
+        Assert.InRange(weight, TextCount.Of(text.Normalize(), TextUnit.Graphemes),
+            2 * TextCount.Of(text.Normalize(), TextUnit.CodePoints));
+    });
+
+    [Fact]
+    public void A_url_costs_its_fixed_price_however_long_it_is() =>
+        Gen.Select(Gen.Char.AlphaNumeric.Array[1, 200], Gen.Int[1, 50]).Sample((path, price) =>
+        {
+            var rules = new ProviderRules(500, TextUnit.Weighted, price, true, 0, false, 0, false, false);
+            Assert.Equal(price, TextCount.Of($"https://example.com/{string.Concat(path)}", rules));
+            Assert.Equal(price + 4, TextCount.Of($"See https://example.com/{string.Concat(path)}", rules));
+        });
+}
