@@ -8,9 +8,10 @@ internal sealed class DeliveryWorker(DeliveryRunner runner, IServiceScopeFactory
     WakeUp wakeUp, TimeProvider time, ILogger<DeliveryWorker> logger)
     : QueueLoop(WorkKind.Publish, scopes, heartbeat, wakeUp, time, logger)
 {
+    private const int EnoughAtOnce = 100;
     private readonly Heartbeat _heartbeat = heartbeat;
 
-    protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(5);
+    protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(8);
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -18,7 +19,9 @@ internal sealed class DeliveryWorker(DeliveryRunner runner, IServiceScopeFactory
         await runner.StopAsync();
     }
 
-    protected override async Task<bool> RunOnceAsync(CancellationToken ct) => (await runner.StartAsync(ct)).Count > 0;
+    // After a small claim those that become due or free meanwhile share the next one.
+    protected override async Task<bool> RunOnceAsync(CancellationToken ct) =>
+        (await runner.StartAsync(ct)).Count >= EnoughAtOnce;
 
     // A slot that becomes free rings; until then there is no use in looking.
     protected override async Task<TimeSpan> NextAsync(CancellationToken ct) =>

@@ -38,9 +38,9 @@ public sealed class Sequencer(UnitOfWork unit)
             // A statement after the lock: it sees every number given before.
             var numbered = await _db.Database.SqlQuery<int>($"""
                 WITH waiting AS (
-                    DELETE FROM unnumbered_events u WHERE u.position IN (
-                        SELECT position FROM unnumbered_events WHERE user_id = ANY({users})
-                        ORDER BY position LIMIT {MostPerBatch})
+                    DELETE FROM unnumbered_events u WHERE u.position = ANY(ARRAY(
+                        SELECT position FROM unnumbered_events WHERE user_id IN (SELECT unnest({users}))
+                        ORDER BY position LIMIT {MostPerBatch}))
                     RETURNING u.position, u.event_id, u.user_id),
                 numbered AS (
                     INSERT INTO event_numbers (user_id, sequence, event_id)

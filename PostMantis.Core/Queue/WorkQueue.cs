@@ -1,7 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
-using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 
 namespace PostMantis.Core.Queue;
@@ -36,40 +35,42 @@ public sealed class WorkQueue(
                 ORDER BY pool LIMIT 1) n),
         first AS MATERIALIZED (
             SELECT i.id, i.pool, row_number() OVER (ORDER BY i.run_at, i.id) AS n
-            FROM pools p LEFT JOIN unnest($5, $6) AS r(pool, room) USING (pool) CROSS JOIN LATERAL (
+            FROM pools p LEFT JOIN unnest($4, $5) AS r(pool, room) USING (pool) CROSS JOIN LATERAL (
                 SELECT id, pool, run_at FROM work_items
                 WHERE kind = $1 AND state = 'ready' AND pool = p.pool AND run_at <= $2
                 ORDER BY run_at, id LIMIT least(coalesce(r.room, $3), $3) FOR UPDATE SKIP LOCKED) i
             WHERE (SELECT is_open FROM gate)),
+        used AS MATERIALIZED (SELECT pool, count(*) AS n FROM first GROUP BY pool),
         room AS (SELECT CASE WHEN is_open THEN greatest($3 - (SELECT count(*) FROM first), 0) ELSE 0 END AS n FROM gate),
+        most AS (SELECT CASE WHEN n > 0 THEN least($6, greatest(n * 2, 100)) ELSE 0 END AS n FROM room),
         due AS MATERIALIZED (
             SELECT id, user_id, lane FROM work_items
             WHERE kind = $1 AND state = 'waiting' AND run_at <= $2
-            ORDER BY run_at, id LIMIT (SELECT CASE WHEN n > 0 THEN $7 ELSE 0 END FROM room) FOR UPDATE SKIP LOCKED),
+            ORDER BY run_at, id LIMIT (SELECT n FROM most) FOR UPDATE SKIP LOCKED),
         queued(user_id, lane) AS (
-            (SELECT user_id, lane FROM work_items WHERE kind = $1 AND state = 'queued' AND $8 ORDER BY user_id, lane LIMIT 1)
+            (SELECT user_id, lane FROM work_items WHERE kind = $1 AND state = 'queued' AND $7 ORDER BY user_id, lane LIMIT 1)
             UNION ALL
             SELECT n.user_id, n.lane FROM queued q CROSS JOIN LATERAL (
                 SELECT user_id, lane FROM work_items w
                 WHERE kind = $1 AND state = 'queued' AND (w.user_id, w.lane) > (q.user_id, q.lane)
                 ORDER BY user_id, lane LIMIT 1) n),
-        eased(user_id, n) AS (SELECT user_id, count(*) FROM unnest($9) AS f(user_id) GROUP BY user_id),
+        eased(user_id, n) AS (SELECT user_id, count(*) FROM unnest($8) AS f(user_id) GROUP BY user_id),
         lanes AS MATERIALIZED (
-            SELECT user_id, lane FROM due UNION SELECT user_id, lane FROM unnest($9, $10) AS f(user_id, lane)
+            SELECT user_id, lane FROM due UNION SELECT user_id, lane FROM unnest($8, $9) AS f(user_id, lane)
             UNION SELECT user_id, lane FROM queued
             UNION SELECT q.user_id, q.lane FROM eased e CROSS JOIN LATERAL (
                 SELECT user_id, lane FROM work_items
-                WHERE kind = $1 AND state = 'queued' AND user_id = e.user_id ORDER BY run_at, id LIMIT $11 * 2) q
+                WHERE kind = $1 AND state = 'queued' AND user_id = e.user_id ORDER BY run_at, id LIMIT $10 * 2) q
             WHERE e.n + (SELECT count(*) FROM work_items b WHERE b.user_id = e.user_id AND b.kind = $1
-                AND b.state IN ('ready', 'leased')) >= $11),
+                AND b.state IN ('ready', 'leased')) >= $10),
         head AS MATERIALIZED (
             SELECT h.* FROM lanes l CROSS JOIN LATERAL (
                 SELECT id, user_id, pool, run_at FROM work_items w
                 WHERE w.lane = l.lane AND w.kind = $1 AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
                 ORDER BY run_at, id LIMIT 1) h
-            WHERE (SELECT n FROM room) > 0 AND NOT EXISTS (
-                SELECT 1 FROM work_items b
-                WHERE b.user_id = l.user_id AND b.lane = l.lane AND b.state IN ('ready', 'leased'))),
+            WHERE (SELECT n FROM room) > 0 AND (
+                SELECT b.id FROM work_items b
+                WHERE b.user_id = l.user_id AND b.lane = l.lane AND b.state IN ('ready', 'leased') LIMIT 1) IS NULL),
         busy AS MATERIALIZED (
             SELECT u.user_id, (SELECT count(*) FROM work_items b
                 WHERE b.user_id = u.user_id AND b.kind = $1 AND b.state IN ('ready', 'leased')) AS n
@@ -79,36 +80,34 @@ public sealed class WorkQueue(
             FROM head h JOIN busy b USING (user_id)),
         chosen AS MATERIALIZED (
             SELECT p.id, p.place, p.run_at, row_number() OVER (PARTITION BY p.pool ORDER BY p.place, p.run_at, p.id)
-                <= coalesce(r.room, $3) - (SELECT count(*) FROM first f WHERE f.pool = p.pool) AS fits
-            FROM placed p LEFT JOIN unnest($5, $6) AS r(pool, room) USING (pool) WHERE p.place <= $11),
+                <= coalesce(r.room, $3) - coalesce(u.n, 0) AS fits
+            FROM placed p LEFT JOIN unnest($4, $5) AS r(pool, room) USING (pool) LEFT JOIN used u USING (pool)
+            WHERE p.place <= $10),
         slot AS MATERIALIZED (
             SELECT id, row_number() OVER (ORDER BY place, run_at, id) AS n FROM chosen WHERE fits),
         mine AS MATERIALIZED (
             SELECT w.id FROM work_items w
-            WHERE w.id IN (SELECT id FROM chosen UNION SELECT id FROM due)
+            WHERE w.id = ANY(ARRAY(SELECT id FROM chosen UNION SELECT id FROM due))
                 AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
             ORDER BY w.id FOR UPDATE SKIP LOCKED),
         step AS MATERIALIZED (
-            SELECT m.id, c.id IS NOT NULL AS is_chosen, CASE WHEN s.n <= (SELECT n FROM room)
-                THEN ($4)[$3 - (SELECT n FROM room)::int + s.n::int] END AS token
+            SELECT m.id, CASE WHEN s.n <= (SELECT n FROM room) THEN 'leased' WHEN c.id IS NOT NULL THEN 'ready'
+                ELSE 'queued' END AS state
             FROM mine m LEFT JOIN chosen c ON c.id = m.id LEFT JOIN slot s ON s.id = m.id),
-        again AS (
-            UPDATE work_items w SET state = 'leased', tries = tries + 1, worker_id = $12, lease_token = ($4)[f.n::int],
-                lease_expires_at = clock_timestamp() + $13
-            FROM first f WHERE w.id = f.id AND f.n <= $3 RETURNING w.*),
-        moved AS (
-            UPDATE work_items w SET state = CASE WHEN s.token IS NOT NULL THEN 'leased' WHEN s.is_chosen THEN 'ready'
-                    ELSE 'queued' END,
-                tries = tries + (s.token IS NOT NULL)::int, lease_token = s.token,
-                worker_id = CASE WHEN s.token IS NOT NULL THEN $12 END,
-                lease_expires_at = CASE WHEN s.token IS NOT NULL THEN clock_timestamp() + $13 END
-            FROM step s WHERE w.id = s.id RETURNING w.*)
-        SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM again
+        readied AS (
+            UPDATE work_items SET state = 'ready' WHERE id = ANY(ARRAY(SELECT id FROM step WHERE state = 'ready'))),
+        set_aside AS (
+            UPDATE work_items SET state = 'queued'
+            WHERE id = ANY(ARRAY(SELECT id FROM step WHERE state = 'queued')) AND state <> 'queued'),
+        leased AS (
+            UPDATE work_items SET state = 'leased', tries = tries + 1, worker_id = $11, lease_token = gen_random_uuid(),
+                lease_expires_at = clock_timestamp() + $12
+            WHERE id = ANY(ARRAY(
+                SELECT id FROM first WHERE n <= $3 UNION ALL SELECT id FROM step WHERE state = 'leased'))
+            RETURNING *)
+        SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM leased
         UNION ALL
-        SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM moved
-        WHERE lease_token IS NOT NULL
-        UNION ALL
-        SELECT NULL, NULL, NULL, NULL, (SELECT count(*) FROM due)::int, NULL, NULL, NULL, NULL
+        SELECT NULL, NULL, NULL, NULL, (n > 0 AND n = (SELECT count(*) FROM due))::int, NULL, NULL, NULL, NULL FROM most
         """;
 
     private readonly PostMantisDb _db = unit.Db;
@@ -123,15 +122,12 @@ public sealed class WorkQueue(
         {
             var (now, name, batch) = (time.GetUtcNow(), SnakeCase<WorkKind>.Write(kind), options.Value.PromoteBatch);
             var hints = freed.Take(kind, slots);
-            var tokens = new Guid[slots];
-            for (var i = 0; i < slots; i++) tokens[i] = Ids.New(now);
             await using var commands = unit.Batch();
             commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
             var parameters = commands.Add(ClaimSql).Parameters;
             parameters.AddWithValue(name);
             parameters.AddWithValue(now);
             parameters.AddWithValue(slots);
-            parameters.AddWithValue(tokens);
             parameters.AddWithValue(rooms?.Keys.ToArray() ?? []);
             parameters.AddWithValue(rooms?.Values.ToArray() ?? []);
             parameters.AddWithValue(batch);
@@ -142,15 +138,15 @@ public sealed class WorkQueue(
             parameters.AddWithValue(worker.Id);
             parameters.AddWithValue(options.Value.Lease);
             List<WorkLease> leases = [];
-            var due = 0;
+            var again = false;
             await using var rows = await commands.ReadAsync(token);
             await rows.NextResultAsync(token);
             while (await rows.ReadAsync(token))
             {
-                if (rows.IsDBNull(0)) due = rows.GetInt32(4);
+                if (rows.IsDBNull(0)) again = rows.GetInt32(4) == 1;
                 else leases.Add(Read(rows, kind));
             }
-            return new Claim(leases, due == batch);
+            return new Claim(leases, again);
         }, ct);
     }
 

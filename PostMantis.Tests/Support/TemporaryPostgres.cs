@@ -83,6 +83,12 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         $"Host=127.0.0.1;Port={_port};Username=postmantis;Database={database};Maximum Pool Size=20;" +
         "Timeout=15;Include Error Detail=true";
 
+    /// <summary>Where the server listens on 127.0.0.1.</summary>
+    public int Port => _port;
+
+    /// <summary>A program that came with the server, such as <c>pgbench</c>.</summary>
+    public static string Binary(string program) => Path.Combine(FindBinaries(), program);
+
     /// <summary>Runs one statement outside any of our databases.</summary>
     public async Task ExecuteAsync(string sql)
     {
@@ -104,7 +110,7 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         .. AsPostgres(), "--pdeathsig", "INT", Path.Combine(FindBinaries(), "postgres"), "-D", Path.Combine(folder, "data"),
         "-p", port.ToString(CultureInfo.InvariantCulture), "-k", folder, "-c", "listen_addresses=127.0.0.1",
         "-c", "max_connections=400", "-c", "log_min_messages=fatal",
-        .. durable ? (string[])[] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
+        .. durable ? (string[])["-c", "shared_preload_libraries=pg_stat_statements"] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
     ]);
 
     // Postgres refuses root.

@@ -1,22 +1,58 @@
 using PostMantis.Bench;
 
-string[] known = ["accept", "published", "pickup", "drain"];
-var chosen = args.Where(known.Contains).ToArray();
-if (args.Except(known).Except(["all"]).Any())
+string[] network = ["published", "pickup"];
+string[] engine = ["accept", "drain", "burst", "idle", "growth", "memory"];
+string[] scales = ["large", "one"];
+var json = args.Contains("--json");
+var profile = args.Contains("--profile");
+var chosen = args.Where(a => network.Contains(a) || engine.Contains(a)).ToArray();
+var at = args.Where(scales.Contains).ToArray();
+if (args.Except(network).Except(engine).Except(scales).Except(["all", "--json", "--profile"]).Any())
 {
-    await Console.Error.WriteLineAsync($"PostMantis.Bench [all|{string.Join('|', known)}]…");
+    await Console.Error.WriteLineAsync(
+        $"PostMantis.Bench [all|{string.Join('|', engine)}|{string.Join('|', network)}]… [{string.Join('|', scales)}]… [--json] [--profile]");
     return 2;
 }
-if (chosen.Length == 0) chosen = known;
+if (chosen.Length == 0) chosen = [.. engine, .. network];
+if (at.Length == 0) at = scales;
 
-await using var stage = await Stage.StartAsync();
 var report = new Report();
-if (chosen.Contains("accept")) await Measurements.AcceptAsync(stage, report);
-if (chosen.Contains("published")) await Measurements.PublishedAsync(stage, report);
-if (chosen.Contains("pickup")) await Measurements.PickUpAsync(stage, report);
-if (chosen.Contains("drain")) await Measurements.DrainAsync(stage, report);
-report.Print(Console.Out);
+foreach (var scale in at)
+{
+    if (!chosen.Any(engine.Contains)) break;
+    var isLarge = scale == "large";
+    await using var stage = await Engine.StartAsync(isLarge ? 1000 : 1, isLarge ? 10_000 : 1, isLarge ? 200 : 1);
+    var name = isLarge ? "1,000 users" : "1 user";
+    if (chosen.Contains("idle")) await EngineMeasurements.PickUpAsync(stage, report, name);
+    if (chosen.Contains("accept"))
+    {
+        var accepts = await EngineMeasurements.AcceptAsync(stage, report, name);
+        await EngineMeasurements.AcceptFloorAsync(stage, report, accepts);
+    }
+    if (chosen.Contains("drain"))
+    {
+        await EngineMeasurements.DrainAsync(stage, new Report(), "warm-up", isLarge ? 20_000 : 1000);
 
-// A warning of the Api makes its figures suspect.
-if (stage.Api.Output.Length > 0) await Console.Error.WriteLineAsync(stage.Api.Output);
+        // One profile has one delivery in flight at a time, whatever waits behind it.
+        var drained = await EngineMeasurements.DrainAsync(
+            stage, report, $"drain, {name}", isLarge ? 100_000 : 5_000, isLarge ? 6000 : null);
+        if (isLarge) await EngineMeasurements.QueueFloorAsync(stage, report, drained);
+    }
+    if (chosen.Contains("burst") && isLarge) await EngineMeasurements.BurstAsync(stage, report, name);
+    if (chosen.Contains("memory") && isLarge)
+        await EngineMeasurements.DrainAsync(stage, report, "drain of 200,000", 200_000);
+    if (chosen.Contains("growth") && isLarge)
+        await EngineMeasurements.GrowthAsync(stage, report, [10_000, 1_000_000, 5_000_000]);
+}
+if (chosen.Any(network.Contains))
+{
+    await using var stage = await Stage.StartAsync();
+    if (chosen.Contains("published")) await Measurements.PublishedAsync(stage, report);
+    if (chosen.Contains("pickup")) await Measurements.PickUpAsync(stage, report);
+
+    // A warning of the Api makes its figures suspect.
+    if (stage.Api.Output.Length > 0) await Console.Error.WriteLineAsync(stage.Api.Output);
+}
+report.Print(Console.Out, json);
+if (profile) Console.WriteLine(report.Profile);
 return report.IsMet ? 0 : 1;

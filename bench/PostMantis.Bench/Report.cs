@@ -8,6 +8,9 @@ internal sealed class Report
 {
     private readonly List<Figure> _figures = [];
 
+    /// <summary>Where Postgres spent the time of the last throughput figure.</summary>
+    public string Profile { get; set; } = "";
+
     /// <summary>Whether every target was met.</summary>
     public bool IsMet => _figures.TrueForAll(f => f.IsMet);
 
@@ -27,23 +30,48 @@ internal sealed class Report
             targets.All(t => values[t.Of] <= t.Most)));
     }
 
-    /// <summary>Adds a rate.</summary>
-    public void AddRate(string name, double count, TimeSpan took) => _figures.Add(new Figure(name, "1/s",
-        new Dictionary<string, double> { ["n"] = count, ["rate"] = count / took.TotalSeconds }, [], true));
-
-    public void Print(TextWriter to)
+    /// <summary>Adds a rate; <paramref name="least"/> bounds it.</summary>
+    public void AddRate(string name, double count, TimeSpan took, double? least = null)
     {
-        to.WriteLine($"{"",-34}{"unit",5}{"n",8}{"p50",9}{"p95",9}{"p99",9}{"max",9}{"rate",9}  target");
+        var rate = count / took.TotalSeconds;
+        _figures.Add(new Figure(name, "1/s", new Dictionary<string, double> { ["n"] = count, ["rate"] = rate },
+            least is { } bound ? [$"rate >= {bound:0}"] : [], least is null || rate >= least));
+    }
+
+    /// <summary>Adds what Postgres alone does, and how much of it is left of <paramref name="of"/>.</summary>
+    public void AddFloor(string name, double rate, string of, double measured, double? least)
+    {
+        _figures.Add(new Figure(name, "1/s", new Dictionary<string, double> { ["rate"] = rate }, [], true));
+        AddRatio($"{of} against its floor", measured / rate, least);
+    }
+
+    /// <summary>Adds a ratio; <paramref name="least"/> bounds it.</summary>
+    public void AddRatio(string name, double ratio, double? least) => _figures.Add(new Figure(name, "",
+        new Dictionary<string, double> { ["rate"] = ratio }, least is { } bound ? [$"ratio >= {bound:0.0}"] : [],
+        least is null || ratio >= least));
+
+    /// <summary>Adds one number.</summary>
+    public void AddNumber(string name, string unit, double value) =>
+        _figures.Add(new Figure(name, unit, new Dictionary<string, double> { ["rate"] = value }, [], true));
+
+    /// <summary>Writes the table, or one line of JSON.</summary>
+    public void Print(TextWriter to, bool json)
+    {
+        if (json)
+        {
+            to.WriteLine(JsonSerializer.Serialize(_figures, JsonSerializerOptions.Web));
+            return;
+        }
+        to.WriteLine($"{"",-46}{"unit",5}{"n",8}{"p50",9}{"p95",9}{"p99",9}{"max",9}{"value",10}  target");
         foreach (var figure in _figures)
         {
             string Cell(string key) => figure.Values.TryGetValue(key, out var value)
-                ? value.ToString(key == "n" ? "0" : "0.0", CultureInfo.InvariantCulture)
+                ? value.ToString(key == "n" ? "0" : Math.Abs(value) < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture)
                 : "";
             var target = figure.Targets.Length == 0 ? "" : $"{string.Join(", ", figure.Targets)}: {(figure.IsMet ? "met" : "MISSED")}";
-            to.WriteLine($"{figure.Name,-34}{figure.Unit,5}{Cell("n"),8}{Cell("p50"),9}{Cell("p95"),9}{Cell("p99"),9}"
-                + $"{Cell("max"),9}{Cell("rate"),9}  {target}");
+            to.WriteLine($"{figure.Name,-46}{figure.Unit,5}{Cell("n"),8}{Cell("p50"),9}{Cell("p95"),9}{Cell("p99"),9}"
+                + $"{Cell("max"),9}{Cell("rate"),10}  {target}");
         }
-        to.WriteLine(JsonSerializer.Serialize(_figures, JsonSerializerOptions.Web));
     }
 
     private static double At(double[] sorted, double share) =>
