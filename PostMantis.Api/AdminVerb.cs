@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Api;
 
@@ -16,6 +17,10 @@ internal static class AdminVerb
             Prints a link that sets a new password once, and ends every session of the account.
         PostMantis.Api admin reset-password <e-mail> --password-stdin
             Sets the password read from the first line of standard input, and ends every session of the account.
+        PostMantis.Api admin queue status
+            Says whether this instance publishes, and what waits.
+        PostMantis.Api admin queue pause | resume
+            Stops publishing on every replica, or goes on. What is being sent finishes; what is accepted waits.
         Configuration comes from the environment (ConnectionStrings__postmantis, PublicUrl) or as --Name=value.
         """;
 
@@ -38,6 +43,17 @@ internal static class AdminVerb
                 return await MakeLinkAsync(scope.ServiceProvider, email, output, errors);
             case ["reset-password", var email, FromStandardInput]:
                 return await SetAsync(scope.ServiceProvider, email, await input.ReadLineAsync(), output, errors);
+            case ["queue", "status"]:
+                await ShowQueueAsync(scope.ServiceProvider, output);
+                return 0;
+            case ["queue", "pause"]:
+                await scope.ServiceProvider.GetRequiredService<InstancePause>().PauseAsync(CancellationToken.None);
+                await ShowQueueAsync(scope.ServiceProvider, output);
+                return 0;
+            case ["queue", "resume"]:
+                await scope.ServiceProvider.GetRequiredService<InstancePause>().ResumeAsync(CancellationToken.None);
+                await ShowQueueAsync(scope.ServiceProvider, output);
+                return 0;
             default:
                 await errors.WriteLineAsync(Usage);
                 return Misused;
@@ -56,6 +72,20 @@ internal static class AdminVerb
             await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
                 $"{user.Id}  {user.CreatedAt:yyyy-MM-dd HH:mm}  {user.Email}  {notes}").TrimEnd());
         }
+    }
+
+    private static async Task ShowQueueAsync(IServiceProvider services, TextWriter output)
+    {
+        var status = await services.GetRequiredService<InstancePause>().ReadAsync(CancellationToken.None);
+        await output.WriteLineAsync(status switch
+        {
+            { PausedAt: { } paused } => string.Create(CultureInfo.InvariantCulture, $"paused since {paused:yyyy-MM-dd HH:mm:ss} UTC"),
+            { HeldAt: { } held } => string.Create(CultureInfo.InvariantCulture, $"held since {held:yyyy-MM-dd HH:mm:ss} UTC"),
+            _ => "publishing",
+        });
+        foreach (var depth in await services.GetRequiredService<WorkQueue>().DepthsAsync(CancellationToken.None))
+            await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                $"{depth.Kind}: {depth.Due} due, {depth.Leased} in flight"));
     }
 
     private static async Task<int> MakeLinkAsync(

@@ -13,7 +13,7 @@ internal static class Verbs
         PostMantis.Api            serve the API, the dashboard and the workers
         PostMantis.Api migrate    bring the database to this version and stop
         PostMantis.Api sandbox    run the sandbox network alone, on Sandbox:Url
-        PostMantis.Api admin …    list users, reset a password ('admin' alone says more)
+        PostMantis.Api admin …    list users, reset a password, pause publishing ('admin' alone says more)
         """;
 
     /// <summary>Runs the verb; what is wrong with the configuration or the database is said in words, without a stack.</summary>

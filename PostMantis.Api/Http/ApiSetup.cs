@@ -6,6 +6,7 @@ using PostMantis.Api.V1.Health;
 using PostMantis.Api.V1.Keys;
 using PostMantis.Api.V1.Posts;
 using PostMantis.Api.V1.Profiles;
+using PostMantis.Api.V1.Providers;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 
@@ -68,6 +69,7 @@ internal static class ApiSetup
         v1.MapHealth();
         var keyed = v1.MapGroup("").RequireAuthorization(Policy);
         keyed.MapKey();
+        keyed.MapProviders();
         keyed.MapProfiles();
         keyed.MapPosts();
         keyed.MapEvents();

@@ -72,7 +72,8 @@ internal sealed class BudgetUse
             excess -= count;
             free = At(end);
         }
-        return free + (_rule.Window * windows);
+        if (windows == 0) return free;
+        return (_rule.Kind == BudgetKind.Fixed ? At(SlotOf(Milliseconds(free))) : free) + (_rule.Window * windows);
     }
 
     /// <summary>When everything used by <paramref name="now"/> has come back; null when nothing is used.</summary>
@@ -88,9 +89,15 @@ internal sealed class BudgetUse
     public override string ToString() =>
         string.Join(' ', _slots.Select(slot => string.Create(CultureInfo.InvariantCulture, $"{slot.Key}:{slot.Value}")));
 
-    // Kept a window longer than it counts, so that a clock that jumped ahead and back finds it again; what a clock that
-    // was further ahead wrote is taken as used now, so that it blocks nobody for longer than a window.
-    private void Tidy(DateTimeOffset now)
+    /// <summary>
+    /// Forgets what is long over, and corrects what cannot be, as of <paramref name="now"/>: to be called and stored at
+    /// every look that may change something.
+    /// </summary>
+    /// <remarks>
+    /// A slot is kept a window longer than it counts, so that a clock that jumped ahead and back finds it again; what a
+    /// clock that was further ahead wrote is taken as used now, so that it blocks nobody for longer than a window.
+    /// </remarks>
+    public void Tidy(DateTimeOffset now)
     {
         var moment = Milliseconds(now);
         foreach (var (start, count) in _slots.ToList())

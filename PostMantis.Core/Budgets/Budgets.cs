@@ -57,6 +57,7 @@ public sealed class Budgets(UnitOfWork unit, BudgetBook book)
         if (ruled.Count == 0) return refused;
 
         var uses = await LockAsync(ruled.SelectMany(ask => KeysOf(ask.Provider, ask.ProfileId)), ct);
+        foreach (var use in uses.Values) use.Tidy(now);
         foreach (var ask in ruled)
         {
             var own = KeysOf(ask.Provider, ask.ProfileId).Select(key => (key.Rule.Name, Use: uses[key.Id])).ToList();
@@ -145,13 +146,17 @@ public sealed class Budgets(UnitOfWork unit, BudgetBook book)
             .Where(w => w.Provider == provider && (w.SubjectId == profileId || w.SubjectId == Guid.Empty) && w.ResetsAt > now)
             .OrderBy(w => w.Left).ThenByDescending(w => w.ResetsAt).FirstOrDefaultAsync(ct);
 
-    /// <summary>What is used of one budget, for asking about other moments.</summary>
-    internal async Task<BudgetUse> UseAsync(BudgetRule rule, string provider, Guid profileId, CancellationToken ct)
+    /// <summary>What is used of each of some budgets, in their order: for asking about other moments.</summary>
+    internal async Task<IReadOnlyList<BudgetUse>> UsesAsync(
+        IReadOnlyList<(string Provider, Guid ProfileId, BudgetRule Rule)> asked, CancellationToken ct)
     {
-        var subject = SubjectOf(rule.Scope, profileId);
-        var row = await _db.BudgetWindows.AsNoTracking().SingleOrDefaultAsync(
-            w => w.Provider == provider && w.Rule == rule.Name && w.SubjectId == subject, ct);
-        return new BudgetUse(rule, row?.Slots ?? "");
+        var (providers, subjects) = (asked.Select(a => a.Provider).Distinct().ToArray(),
+            asked.Select(a => SubjectOf(a.Rule.Scope, a.ProfileId)).Distinct().ToArray());
+        var rows = await _db.BudgetWindows.AsNoTracking()
+            .Where(w => providers.Contains(w.Provider) && subjects.Contains(w.SubjectId))
+            .ToDictionaryAsync(w => new WindowId(w.Provider, w.Rule, w.SubjectId), ct);
+        return [.. asked.Select(a => new BudgetUse(a.Rule, rows.GetValueOrDefault(
+            new WindowId(a.Provider, a.Rule.Name, SubjectOf(a.Rule.Scope, a.ProfileId)))?.Slots ?? ""))];
     }
 
     private async Task HearAsync(DateTimeOffset now, CancellationToken ct) => book.Hear(

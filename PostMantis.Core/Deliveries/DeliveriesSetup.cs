@@ -18,6 +18,8 @@ public static class DeliveriesSetup
         services.AddScoped<PostEditor>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ProfileDisconnector>();
+        services.AddScoped<ProfilePauses>();
+        services.AddScoped<BudgetForecast>();
         services.AddScoped<OverviewReader>();
         services.AddSingleton<DeliveryTelemetry>();
         services.AddScoped<DeliveryHolds>();

@@ -29,13 +29,14 @@ public sealed class PostAcceptor
     private readonly PostChanges _changes;
     private readonly TimeProvider _time;
     private readonly DeliveryTelemetry _telemetry;
+    private readonly BudgetForecast _forecast;
 
     public PostAcceptor(UnitOfWork unit, ProviderCatalog catalog, PostEvents events, AuditLog audit, WakeUp wakeUp,
-        PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry)
+        PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast)
     {
         ArgumentNullException.ThrowIfNull(unit);
-        (_unit, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry) =
-            (unit, unit.Db, events, audit, wakeUp, changes, time, telemetry);
+        (_unit, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast) =
+            (unit, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast);
         _planner = new PostPlanner(_db, catalog, time);
         _duplicates = new DuplicateGuard(_db);
         _cap = new DailyCap(_db, time);
@@ -88,7 +89,8 @@ public sealed class PostAcceptor
             if (!input.Draft) await AcceptAsync(caller, post, deliveries, input.AllowDuplicate, now, token);
             await _db.SaveChangesAsync(token);
             Tell(post);
-            return new AcceptedPost(PostResource.From(post, deliveries, caller, now), []);
+            return new AcceptedPost(PostResource.From(post, deliveries, caller, now),
+                input.Draft ? [] : await _forecast.WarnAsync(deliveries, now, token));
         }, ct);
     }
 

@@ -214,7 +214,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 delivery.Parts = [.. delivery.Parts.Select(p => p with { Status = PartStatus.Pending, Error = null })];
             }
             (delivery.Error, delivery.NextAttemptAt, delivery.DeferReason) = (null, null, null);
-            delivery.LatestAt = PostAcceptor.Latest(post, now);
+            delivery.LatestAt = PostAcceptor.Latest(post, delivery.ScheduledAt > now ? delivery.ScheduledAt : now);
             if (post.Status == PostStatus.Completed) post.MoveTo(PostStatus.Publishing, now);
             post.OpenDeliveries++;
             _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, now));

@@ -18,6 +18,7 @@ public static class QueueSetup
         services.AddSingleton<QueueTelemetry>();
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();
+        services.AddScoped<InstancePause>();
         return services;
     }
 }

@@ -71,6 +71,15 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, PostC
         }
     }
 
+    /// <summary>Rings the bell of <paramref name="loop"/> on every other replica at once.</summary>
+    public async Task TellNowAsync(string loop, CancellationToken ct)
+    {
+        await using var notify = source.CreateCommand("SELECT pg_notify($1, $2)");
+        notify.Parameters.AddWithValue(Topic);
+        notify.Parameters.AddWithValue($"{worker.Id} {loop}");
+        await notify.ExecuteNonQueryAsync(ct);
+    }
+
     private void Remember(string loop) => _signals.Writer.TryWrite(loop);
 
     private void Remember(Guid userId) => _signals.Writer.TryWrite(OfUser + userId);

@@ -150,6 +150,14 @@ public sealed class WorkQueue(
         }, ct);
     }
 
+    /// <summary>Waits for the claim of <paramref name="kind"/> under way and keeps others back until the commit.</summary>
+    public async Task TakeTurnAsync(WorkKind kind, CancellationToken ct)
+    {
+        await using var commands = unit.Batch();
+        commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
+        await commands.RunAsync(ct);
+    }
+
     /// <summary>Locks, in id order, the items that are still ours; the answer names them.</summary>
     public async Task<IReadOnlySet<Guid>> LockAsync(IReadOnlyCollection<WorkLease> leases, CancellationToken ct)
     {
@@ -273,12 +281,16 @@ public sealed class WorkQueue(
             """, ct);
     }
 
-    /// <summary>The next moment at which an item of <paramref name="kind"/> becomes due; null: none waits.</summary>
+    /// <summary>
+    /// The next moment at which an item of <paramref name="kind"/> becomes due; null: none waits, or publishing is paused.
+    /// </summary>
     public async Task<DateTimeOffset?> NextDueAsync(WorkKind kind, CancellationToken ct)
     {
         var name = SnakeCase<WorkKind>.Write(kind);
         return await _db.Database.SqlQuery<DateTimeOffset?>($"""
             SELECT min(run_at) AS "Value" FROM work_items WHERE kind = {name} AND state = 'waiting'
+                AND ({name} <> 'publish' OR NOT EXISTS (
+                    SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL))
             """).SingleAsync(ct);
     }
 

@@ -62,6 +62,22 @@ public sealed class AdminVerbTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Queue_pauses_and_resumes_publishing_of_the_whole_instance()
+    {
+        Assert.Equal("publishing", (await QueueAsync("status")).Trim());
+        Assert.StartsWith("paused since 20", await QueueAsync("pause"), StringComparison.Ordinal);
+        Assert.StartsWith("paused since 20", await QueueAsync("status"), StringComparison.Ordinal);
+        Assert.Equal("publishing", (await QueueAsync("resume")).Trim());
+
+        async Task<string> QueueAsync(string what)
+        {
+            var (code, output, errors) = await RunAsync(["admin", "queue", what]);
+            Assert.Equal((0, ""), (code, errors));
+            return output;
+        }
+    }
+
+    [Fact]
     public async Task What_is_wrong_is_said_in_words_and_by_the_exit_code()
     {
         var (code, output, errors) = await RunAsync(["admin", "reset-password", "nobody@example.com"]);

@@ -94,7 +94,8 @@ public sealed class BudgetUseTests
         var now = _start + (rule.Window / 2);
         var (mine, next) = (use.NextFreeAt(now, ahead), use.NextFreeAt(now, ahead + 1));
         Assert.True(mine >= now && next >= mine);
-        Assert.True(use.NextFreeAt(now, ahead + rule.Limit) >= mine + rule.Window);
+        var later = use.NextFreeAt(now, ahead + rule.Limit);
+        Assert.Equal(rule.Window, rule.Kind == BudgetKind.Rolling ? later - mine : WindowOf(rule, later) - WindowOf(rule, mine));
     });
 
     [Fact]

@@ -67,6 +67,35 @@ public sealed class PageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_profile_is_paused_and_resumed_by_its_page()
+    {
+        var profile = await ConnectAsync();
+        var path = $"/profiles/{profile.Id}";
+        using (var paused = await _ada.SubmitAsync(path, "pause", Fields()))
+            Assert.Equal(path, paused.Headers.Location!.AbsolutePath);
+        Assert.Contains("Paused", await TextAsync(path), StringComparison.Ordinal);
+        using (var resumed = await _ada.SubmitAsync(path, "resume", Fields()))
+            Assert.Equal(path, resumed.Headers.Location!.AbsolutePath);
+        Assert.Contains($"Pause {profile.Name}", await TextAsync(path), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Every_page_says_while_publishing_is_paused()
+    {
+        await PauseAsync(pause => pause.PauseAsync(default));
+        foreach (var path in (string[])["/", "/posts", "/profiles"])
+            Assert.Contains("Publishing is paused.", await TextAsync(path), StringComparison.Ordinal);
+        await PauseAsync(pause => pause.ResumeAsync(default));
+        Assert.DoesNotContain("Publishing is paused.", await TextAsync("/"), StringComparison.Ordinal);
+
+        Task<int> PauseAsync(Func<Core.Queue.InstancePause, Task> work) => _host.InScopeAsync(async services =>
+        {
+            await work(services.GetRequiredService<Core.Queue.InstancePause>());
+            return 0;
+        });
+    }
+
+    [Fact]
     public async Task What_people_write_is_text_and_never_markup()
     {
         const string script = "<script>alert('x')</script>";
@@ -210,4 +239,10 @@ public sealed class PageTests : IAsyncLifetime
 
     private static IEnumerable<KeyValuePair<string, string>> Fields(params (string Name, string Value)[] fields) =>
         fields.Select(field => KeyValuePair.Create(field.Name, field.Value));
+
+    private async Task<string> TextAsync(string path)
+    {
+        using var page = await _ada.GetAsync(path);
+        return WebUtility.HtmlDecode(await page.Content.ReadAsStringAsync());
+    }
 }

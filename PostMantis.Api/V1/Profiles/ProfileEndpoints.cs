@@ -15,6 +15,10 @@ internal static class ProfileEndpoints
             .Produces<Several<ProfileResource>>();
         profiles.MapGet("/{id}", GetAsync).WithName("GetProfile").WithSummary("Read one profile")
             .Produces<Single<ProfileResource>>();
+        profiles.MapGet("/{id}/limits", LimitsAsync).WithName("GetProfileLimits").WithSummary("Read what a profile takes now")
+            .WithDescription("Text rule, media, features, option schema, and its budget: what is used, what is left, when it "
+                + "resets and when the next post has room.")
+            .Produces<Single<ProfileLimits>>();
         profiles.MapPost("/{id}/disconnect", DisconnectAsync).WithName("DisconnectProfile")
             .WithIdempotencyKey(Permission.Read).WithSummary("End a profile")
             .WithDescription("Needs the grant disconnect. Tokens are erased with their connection's last profile, history "
@@ -38,6 +42,13 @@ internal static class ProfileEndpoints
     {
         new QueryReader(http.Request.Query).Finish();
         return ApiAnswer.Data(await reader.GetAsync(caller, ApiSetup.IdOf(id, "profile"), ct));
+    }
+
+    private static async Task<ApiAnswer> LimitsAsync(
+        string id, HttpContext http, Caller caller, BudgetForecast forecast, CancellationToken ct)
+    {
+        new QueryReader(http.Request.Query).Finish();
+        return ApiAnswer.Data(await forecast.ReadAsync(caller, ApiSetup.IdOf(id, "profile"), ct));
     }
 
     private static async Task<ApiAnswer> DisconnectAsync(string id, JsonBody body, HttpContext http, Caller caller,

@@ -1,0 +1,68 @@
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers;
+
+/// <summary>How long a text may be.</summary>
+/// <param name="UrlCounts">What a URL counts as; null: its own length.</param>
+public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Required)
+{
+    public static TextLimits Of(ProviderRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return new TextLimits(rules.MaxText, rules.Unit, rules.UrlCounts, rules.BodyRequired);
+    }
+}
+
+/// <summary>Which media a post may carry.</summary>
+/// <param name="Max">Files; 0: none.</param>
+public sealed record MediaLimits(int Max);
+
+/// <summary>What a network can do besides plain posts.</summary>
+/// <param name="MaxThreadParts">Parts after the first; 0 without threads.</param>
+public sealed record ProviderFeatures(bool Thread, int MaxThreadParts, bool FirstComment, bool Link, bool AltText)
+{
+    public static ProviderFeatures Of(ProviderRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return new ProviderFeatures(rules.MaxThreadParts > 0, rules.MaxThreadParts, rules.FirstComment, rules.Link,
+            rules.AltText);
+    }
+}
+
+/// <summary>A budget as a rule, without anybody's use of it.</summary>
+/// <param name="Scope">profile: each has its own; app: all share it.</param>
+/// <param name="Kind">rolling: any stretch of the window's length; fixed: windows from the Unix epoch on, UTC.</param>
+public sealed record BudgetRuleResource(string Name, BudgetScope Scope, BudgetKind Kind, int Limit, double WindowSeconds)
+{
+    public static BudgetRuleResource From(BudgetRule rule)
+    {
+        ArgumentNullException.ThrowIfNull(rule);
+        return new BudgetRuleResource(rule.Name, rule.Scope, rule.Kind, rule.Limit, rule.Window.TotalSeconds);
+    }
+}
+
+/// <summary>A network as callers read it, without an account.</summary>
+/// <param name="Id">As <c>providerOptions</c> and profiles name it.</param>
+/// <param name="IsConfigured">Whether this instance can connect accounts there.</param>
+/// <param name="OptionsSchema">JSON schema (2020-12) of <c>providerOptions.{id}</c>.</param>
+public sealed record ProviderResource(
+    string Object,
+    string Id,
+    string Name,
+    bool IsConfigured,
+    TextLimits Text,
+    MediaLimits Media,
+    ProviderFeatures Features,
+    JsonObject OptionsSchema,
+    IReadOnlyList<BudgetRuleResource> Budgets)
+{
+    public const string Kind = "provider";
+
+    public static ProviderResource From(IProvider provider, IEnumerable<BudgetRule> budgets)
+    {
+        ArgumentNullException.ThrowIfNull(provider);
+        return new ProviderResource(Kind, provider.Id, provider.DisplayName, provider.IsConfigured,
+            TextLimits.Of(provider.Rules), new MediaLimits(provider.Rules.MaxMedia), ProviderFeatures.Of(provider.Rules),
+            provider.OptionsSchema, [.. budgets.Select(BudgetRuleResource.From)]);
+    }
+}
