@@ -3,7 +3,7 @@ namespace PostMantis.Tests.Support;
 /// <summary>The Api executable in a process of its own, as it runs in production.</summary>
 public sealed class ApiServer : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(3);
     private readonly ChildServer _child;
 
     private ApiServer(ChildServer child, Uri address)

@@ -75,13 +75,18 @@ internal sealed class PublishingWorld : IAsyncDisposable
     }
 
     /// <summary>The consent trip as a browser makes it; the profiles in the order of <paramref name="destinations"/>.</summary>
-    public static async Task<IReadOnlyList<Profile>> ConnectAsync(
-        PostMantisHost host, SandboxServer sandbox, Caller person, params string[] destinations)
+    public static Task<IReadOnlyList<Profile>> ConnectAsync(
+        PostMantisHost host, SandboxServer sandbox, Caller person, params string[] destinations) =>
+        ConnectAccountAsync(host, sandbox, person, "lab", destinations);
+
+    /// <summary>As <see cref="ConnectAsync"/>, of another account of the network.</summary>
+    public static async Task<IReadOnlyList<Profile>> ConnectAccountAsync(
+        PostMantisHost host, SandboxServer sandbox, Caller person, string account, params string[] destinations)
     {
         Task<T> RunAsync<T>(Func<ConnectionSessions, Task<T>> work) =>
             host.InScopeAsync(services => work(services.GetRequiredService<ConnectionSessions>()));
         var started = await RunAsync(s => s.StartAsync(person, ProviderCatalog.SandboxId, default));
-        var back = HttpUtility.ParseQueryString((await sandbox.ConsentAsync(started.AuthorizeUrl, "lab")).Query);
+        var back = HttpUtility.ParseQueryString((await sandbox.ConsentAsync(started.AuthorizeUrl, account)).Query);
         var session = await RunAsync(s =>
             s.CallbackAsync(person, ProviderCatalog.SandboxId, back["state"], back["code"], back["error"], default));
         await RunAsync(s => s.ChooseAsync(person, session.Id, destinations, default));

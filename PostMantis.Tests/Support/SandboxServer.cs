@@ -104,6 +104,17 @@ internal sealed class SandboxServer : IAsyncDisposable
         return found;
     }
 
+    /// <summary>As <see cref="PostsAsync"/>, with the network's ids.</summary>
+    public async Task<IReadOnlyList<(string Destination, string Body, string Id)>> RootsAsync()
+    {
+        await using var command = _database.CreateCommand(
+            "SELECT destination_id, body, id::text FROM sandbox.posts WHERE parent_id IS NULL");
+        await using var rows = await command.ExecuteReaderAsync();
+        List<(string, string, string)> found = [];
+        while (await rows.ReadAsync()) found.Add((rows.GetString(0), rows.GetString(1), rows.GetString(2)));
+        return found;
+    }
+
     /// <summary>Holds the next requests before or after the network commits.</summary>
     public async Task<Hold> HoldAsync(string when, int count = 1)
     {

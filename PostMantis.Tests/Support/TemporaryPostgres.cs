@@ -92,7 +92,8 @@ public sealed class TemporaryPostgres : IAsyncDisposable
     /// <summary>Runs one statement outside any of our databases.</summary>
     public async Task ExecuteAsync(string sql)
     {
-        await using var admin = new NpgsqlConnection(ConnectionString("postgres"));
+        // Of its own: a pooled one may not have survived the server.
+        await using var admin = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
         await admin.OpenAsync();
         await using var command = new NpgsqlCommand(sql, admin);
         await command.ExecuteNonQueryAsync();
