@@ -32,7 +32,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         var lost = await unit.RunAsync(token => SettleOwnAsync(batch, token), ct);
 
         // After the commit, so that nobody resumes an attempt whose room was given to another.
-        var unused = batch.Except(lost).Where(s => s.FreesBudget).Select(s =>
+        var unused = batch.Where(s => s.FreesBudget && !lost.Contains(s)).Select(s =>
             new BudgetReturn(s.Claimed.Profile.Id, s.Claimed.Delivery.Provider, s.Claimed.ClaimedAt)).ToList();
         if (unused.Count > 0) await unit.RunAsync(token => budgets.ReleaseAsync(unused, token), ct);
         foreach (var settlement in lost)
@@ -109,7 +109,8 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
             Close(posts[id], [.. siblings[id].Select(d => standings.TryGetValue(d.Id, out var settled)
                 ? new DeliveryStanding(id, d.Id, settled.Status, settled.Phase)
                 : d)], count, now);
-        var changed = posts.Values.Where(p => own.Exists(s => s.Claimed.Delivery.PostId == p.Id)).ToList();
+        var touched = own.Select(s => s.Claimed.Delivery.PostId).ToHashSet();
+        var changed = posts.Values.Where(p => touched.Contains(p.Id)).ToList();
         foreach (var post in changed) (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
         await using var writes = unit.Batch();
         AttemptChange.Write(writes, attempts);

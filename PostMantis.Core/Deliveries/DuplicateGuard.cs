@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
@@ -11,7 +10,7 @@ namespace PostMantis.Core.Deliveries;
 /// Refuses the same content to the same profile within 24 hours of moments. Twins that arrive at once wait for each
 /// other on an advisory lock that only they want; the lock goes with the transaction.
 /// </summary>
-internal sealed class DuplicateGuard(PostMantisDb db)
+internal sealed class DuplicateGuard(UnitOfWork unit)
 {
     public static TimeSpan Window { get; } = TimeSpan.FromHours(24);
 
@@ -22,23 +21,31 @@ internal sealed class DuplicateGuard(PostMantisDb db)
         Post post, IReadOnlyCollection<Delivery> deliveries, CancellationToken ct, DateTimeOffset? now = null)
     {
         if (deliveries.Count == 0) return;
-        var locks = deliveries.Select(LockOf).Order().ToArray();
-        await db.Database.ExecuteSqlAsync(
-            $"SELECT pg_advisory_xact_lock(k) FROM unnest({locks}) k", ct);
+        await using var reads = unit.Batch();
+        reads.Add("SELECT pg_advisory_xact_lock(k) FROM unnest($1) k").Parameters
+            .AddWithValue(deliveries.Select(LockOf).Order().ToArray());
 
         // A second statement, so that it sees what the twin committed while we waited.
-        var profiles = deliveries.Select(d => d.ProfileId).ToArray();
-        var hashes = deliveries.Select(d => d.ContentHash).ToArray();
-        var moments = deliveries.Select(d => now ?? d.ScheduledAt!.Value).ToArray();
-        var existing = await db.Database.SqlQuery<Guid>($"""
-            SELECT d.post_id AS "Value"
-            FROM unnest({profiles}, {hashes}, {moments}) AS w(profile_id, content_hash, moment)
+        var parameters = reads.Add("""
+            SELECT d.post_id
+            FROM unnest($1, $2, $3) AS w(profile_id, content_hash, moment)
             JOIN deliveries d ON d.profile_id = w.profile_id AND d.content_hash = w.content_hash
             JOIN posts p ON p.id = d.post_id
-            WHERE d.post_id <> {post.Id} AND p.status <> 'draft' AND d.status NOT IN ('failed', 'canceled')
-              AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < {Window.TotalSeconds}
+            WHERE d.post_id <> $4 AND p.status <> 'draft' AND d.status NOT IN ('failed', 'canceled')
+              AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < $5
             ORDER BY d.post_id LIMIT 1
-            """).ToListAsync(ct);
+            """).Parameters;
+        parameters.AddWithValue(deliveries.Select(d => d.ProfileId).ToArray());
+        parameters.AddWithValue(deliveries.Select(d => d.ContentHash).ToArray());
+        parameters.AddWithValue(deliveries.Select(d => d.ScheduledAt!.Value).ToArray());
+        parameters.AddWithValue(post.Id);
+        parameters.AddWithValue(Window.TotalSeconds);
+        List<Guid> existing = [];
+        await using (var row = await reads.ReadAsync(ct))
+        {
+            await row.NextResultAsync(ct);
+            while (await row.ReadAsync(ct)) existing.Add(row.GetGuid(0));
+        }
         if (existing.Count == 0) return;
         throw new ProblemException(ProblemCode.DuplicatePost,
             "The same content goes to the same profile within 24 hours. Send allowDuplicate: true if that is meant.",

@@ -19,6 +19,7 @@ namespace PostMantis.Core.Deliveries;
 public sealed class PostAcceptor
 {
     private readonly UnitOfWork _unit;
+    private readonly PendingRows _rows;
     private readonly PostMantisDb _db;
     private readonly PostPlanner _planner;
     private readonly DuplicateGuard _duplicates;
@@ -31,14 +32,14 @@ public sealed class PostAcceptor
     private readonly DeliveryTelemetry _telemetry;
     private readonly BudgetForecast _forecast;
 
-    public PostAcceptor(UnitOfWork unit, ProviderCatalog catalog, PostEvents events, AuditLog audit, WakeUp wakeUp,
-        PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast)
+    public PostAcceptor(UnitOfWork unit, PendingRows rows, ProviderCatalog catalog, PostEvents events, AuditLog audit,
+        WakeUp wakeUp, PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast)
     {
         ArgumentNullException.ThrowIfNull(unit);
-        (_unit, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast) =
-            (unit, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast);
+        (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast) =
+            (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast);
         _planner = new PostPlanner(_db, catalog, time);
-        _duplicates = new DuplicateGuard(_db);
+        _duplicates = new DuplicateGuard(unit);
         _cap = new DailyCap(_db, time);
     }
 
@@ -82,12 +83,15 @@ public sealed class PostAcceptor
             Write(post, input);
             post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
             var deliveries = Lay(post, plan, now);
-            _db.Posts.Add(post);
-            _db.Deliveries.AddRange(deliveries);
+            using var gathering = _rows.Gather();
             _events.Add(post, EventTypes.PostCreated);
             _audit.Add(caller, "post.created", PostResource.Kind, post.Id, post.Id);
             if (!input.Draft) await AcceptAsync(caller, post, deliveries, input.AllowDuplicate, now, token);
-            await _db.SaveChangesAsync(token);
+            await using var writes = _unit.Batch();
+            PostRow.Insert(writes, [post]);
+            DeliveryRow.Insert(writes, deliveries);
+            _rows.Write(writes);
+            await writes.RunAsync(token);
             Tell(post);
             return new AcceptedPost(PostResource.From(post, deliveries, caller, now),
                 input.Draft ? [] : await _forecast.WarnAsync(deliveries, now, token));
@@ -196,8 +200,11 @@ public sealed class PostAcceptor
     internal void Release(Post post, IEnumerable<Delivery> deliveries, KeyRules rules, DateTimeOffset now)
     {
         post.MoveTo(PostStatus.Scheduled, now);
-        foreach (var delivery in deliveries)
-            _db.WorkItems.Add(Enqueue(delivery, rules, now));
+        foreach (var item in deliveries.Select(d => Enqueue(d, rules, now)))
+        {
+            if (_rows.IsOpen) _rows.Add(item);
+            else _db.WorkItems.Add(item);
+        }
         _events.Add(post, EventTypes.PostScheduled);
         _telemetry.Accepted(post);
     }

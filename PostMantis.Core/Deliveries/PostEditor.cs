@@ -75,7 +75,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             {
                 post.OpenDeliveries = held.Deliveries.Count;
                 if (!input.AllowDuplicate)
-                    await new DuplicateGuard(_db).CheckAsync(post, held.Deliveries, token);
+                    await new DuplicateGuard(unit).CheckAsync(post, held.Deliveries, token);
             }
             events.Add(post, EventTypes.PostUpdated);
             audit.Add(caller, "post.updated", PostResource.Kind, post.Id, post.Id, new JsonObject
@@ -122,7 +122,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 await acceptor.AcceptAsync(caller, post, held.Deliveries, allowDuplicate, now, token);
                 return;
             }
-            if (!allowDuplicate) await new DuplicateGuard(_db).CheckAsync(post, held.Deliveries, token);
+            if (!allowDuplicate) await new DuplicateGuard(unit).CheckAsync(post, held.Deliveries, token);
             foreach (var delivery in held.Deliveries)
             {
                 if (held.ItemOf(delivery) is not { } item) continue;
@@ -208,7 +208,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             if (delivery.Status == DeliveryStatus.Failed)
             {
                 // Since it failed, another post may have said the same.
-                if (!allowDuplicate) await new DuplicateGuard(_db).CheckAsync(post, [delivery], token, now);
+                if (!allowDuplicate) await new DuplicateGuard(unit).CheckAsync(post, [delivery], token, now);
                 Move(delivery, DeliveryStatus.Pending, now);
                 (delivery.Phase, delivery.FailedAt) = (DeliveryPhase.Waiting, null);
                 delivery.Parts = [.. delivery.Parts.Select(p => p with { Status = PartStatus.Pending, Error = null })];

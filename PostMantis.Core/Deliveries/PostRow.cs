@@ -23,6 +23,19 @@ internal static class PostRow
         WHERE p.id = c.id
         """;
 
+    private const string InsertSql = """
+        INSERT INTO posts (id, user_id, status, needs_attention, revision, test_mode, content, scheduled_at,
+            max_lateness_seconds, external_id, metadata, issues, open_deliveries, created_by_type, created_by_id, accepted_at,
+            accepted_by_id, is_capped, traceparent, created_at, updated_at)
+        SELECT id, user_id, status, false, revision, test_mode, content, scheduled_at, max_lateness_seconds, external_id,
+            metadata, issues, open_deliveries, created_by_type, created_by_id, accepted_at, accepted_by_id, is_capped,
+            traceparent, created_at, updated_at
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS p(id,
+            user_id, status, revision, test_mode, content, scheduled_at, max_lateness_seconds, external_id, metadata, issues,
+            open_deliveries, created_by_type, created_by_id, accepted_at, accepted_by_id, is_capped, traceparent, created_at,
+            updated_at)
+        """;
+
     public static Post Read(NpgsqlDataReader row) => new Post
     {
         Id = row.GetGuid(0),
@@ -36,6 +49,32 @@ internal static class PostRow
         Traceparent = row.Text(10),
         ScheduledAt = row.TimeOrNull(11),
     }.Standing(row.Enum<PostStatus>(2), row.EnumOrNull<PostOutcome>(3), row.TimeOrNull(12), row.TimeOrNull(13));
+
+    /// <summary>Writes new <paramref name="posts"/>.</summary>
+    public static void Insert(SqlBatch batch, IReadOnlyList<Post> posts)
+    {
+        var columns = new SqlColumns<Post>(batch.Add(InsertSql), posts);
+        columns.Add(p => p.Id);
+        columns.Add(p => p.UserId);
+        columns.Enum(p => p.Status);
+        columns.Add(p => p.Revision);
+        columns.Add(p => p.TestMode);
+        columns.Document(p => p.Content);
+        columns.Add(p => p.ScheduledAt);
+        columns.Add(p => p.MaxLatenessSeconds);
+        columns.Add(p => p.ExternalId);
+        columns.Document(p => p.Metadata);
+        columns.Document(p => p.Issues);
+        columns.Add(p => p.OpenDeliveries);
+        columns.Enum(p => p.CreatedByType);
+        columns.Add(p => p.CreatedById);
+        columns.Add(p => p.AcceptedAt);
+        columns.Add(p => p.AcceptedById);
+        columns.Add(p => p.IsCapped);
+        columns.Add(p => p.Traceparent);
+        columns.Add(p => p.CreatedAt);
+        columns.Add(p => p.UpdatedAt);
+    }
 
     /// <summary>Writes where <paramref name="posts"/> stand.</summary>
     public static void Update(SqlBatch batch, IReadOnlyList<Post> posts)

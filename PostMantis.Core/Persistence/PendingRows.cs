@@ -45,6 +45,13 @@ public sealed class PendingRows
         IsOpen = true;
     }
 
+    /// <summary>Gathers until the answer is disposed: what was not written by then is forgotten.</summary>
+    public IDisposable Gather()
+    {
+        Open();
+        return new Gathering(this);
+    }
+
     /// <summary>Adds the statements that write what was gathered, and closes.</summary>
     public void Write(SqlBatch batch)
     {
@@ -67,6 +74,15 @@ public sealed class PendingRows
         _events.Clear();
         _audit.Clear();
         _items.Clear();
+    }
+
+    private sealed class Gathering(PendingRows rows) : IDisposable
+    {
+        public void Dispose()
+        {
+            rows.Clear();
+            rows.IsOpen = false;
+        }
     }
 
     private void WriteEvents(SqlBatch batch)

@@ -19,9 +19,10 @@ public sealed class SqlBatch(PostMantisDb db) : IAsyncDisposable
     public bool IsEmpty => _batch.BatchCommands.Count == 0;
 
     /// <summary>Adds a statement; its parameters are <c>$1</c>, <c>$2</c>, …</summary>
-    public NpgsqlBatchCommand Add(string sql)
+    public NpgsqlBatchCommand Add(string sql, params ReadOnlySpan<object> values)
     {
         var command = new NpgsqlBatchCommand(sql);
+        foreach (var value in values) command.Parameters.AddWithValue(value);
         _batch.BatchCommands.Add(command);
         return command;
     }
