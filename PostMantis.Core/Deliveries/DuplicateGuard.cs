@@ -37,7 +37,7 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
             """).Parameters;
         parameters.AddWithValue(deliveries.Select(d => d.ProfileId).ToArray());
         parameters.AddWithValue(deliveries.Select(d => d.ContentHash).ToArray());
-        parameters.AddWithValue(deliveries.Select(d => d.ScheduledAt!.Value).ToArray());
+        parameters.AddWithValue(deliveries.Select(d => now ?? d.ScheduledAt!.Value).ToArray());
         parameters.AddWithValue(post.Id);
         parameters.AddWithValue(Window.TotalSeconds);
         List<Guid> existing = [];
