@@ -46,8 +46,14 @@ public sealed class Attempt
     public Guid WorkerId { get; set; }
     public DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>The mark: committed just before a public call that cannot be repeated or probed.</summary>
+    /// <summary>
+    /// From here on the network may have taken it: the mark, committed just before a public call that cannot be repeated
+    /// or probed; else the first public call, stored with what is known of it.
+    /// </summary>
     public DateTimeOffset? CalledAt { get; set; }
+
+    /// <summary>Whether sending again finds out what became of it: the key or the handle keeps it from doubling.</summary>
+    public bool CanRepeat => Mode is SettlementMode.Idempotent or SettlementMode.Probe;
     public DateTimeOffset? FinishedAt { get; set; }
     public AttemptVerdict? Verdict { get; set; }
 
@@ -66,6 +72,7 @@ public sealed class Attempt
         {
             attempt.ToTable("attempts", t => t.HasCheckConstraint("ck_attempts_finished",
                 "(finished_at IS NULL) = (verdict IS NULL)"));
+            attempt.Ignore(a => a.CanRepeat);
             attempt.Property(a => a.Mode).HasConversion<SnakeCase<SettlementMode>>();
             attempt.Property(a => a.Verdict).HasConversion<SnakeCase<AttemptVerdict>>();
             attempt.Property(a => a.Handles).AsJson();

@@ -15,6 +15,12 @@ internal sealed record ClaimedDelivery(WorkLease Lease, Delivery Delivery, Profi
     /// <summary>This claim reserved room in the delivery's budgets, at <see cref="ClaimedAt"/>.</summary>
     public bool IsBudgeted { get; init; }
 
+    /// <summary>
+    /// An earlier claim of this attempt may have made the root public: only an answer that looked for it says more.
+    /// </summary>
+    public bool MayBeLive => !Delivery.IsRootLive && IsResumed && Attempt.CalledAt is not null
+        && Attempt.CanRepeat;
+
     public PublishTarget Target => new(Profile.Id, Profile.ProviderProfileId, Profile.Facts);
 
     public override string ToString() => $"{nameof(ClaimedDelivery)} {Delivery.Id}";

@@ -211,8 +211,11 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
     {
         var onTheWay = options.Value.AttemptTimeout + queueOptions.Value.Lease;
         var horizon = options.Value.HorizonOf(look.Delivery.Provider);
-        return (look.Attempt.CalledAt ?? look.Attempt.FinishedAt ?? look.Attempt.StartedAt)
-            + (horizon > onTheWay ? horizon : onTheWay);
+        var attempt = look.Attempt;
+
+        // What can be repeated was called again and again until the attempt ended.
+        var called = attempt.CanRepeat ? attempt.FinishedAt ?? attempt.CalledAt : attempt.CalledAt ?? attempt.FinishedAt;
+        return (called ?? attempt.StartedAt) + (horizon > onTheWay ? horizon : onTheWay);
     }
 
     private static string NameOf(ReconcileOutcome result) => result switch

@@ -192,9 +192,9 @@ public sealed partial class DeliveryRunner : IDisposable
         var now = _time.GetUtcNow();
         AttemptStep[] first = [new(claimed.ClaimedAt, claimed.IsResumed ? "resumed" : "claimed")];
         if (Before(claimed, grant, now) is { } hindered)
-            return Settle(hindered.Outcome, first, null) is var early && hindered.Reason is { } reason
-                ? early with { Reason = reason }
-                : early;
+            return Settle(hindered.Outcome, first, null) is { Kind: SettlementKind.Defer } deferred
+                ? deferred with { Reason = hindered.Reason ?? deferred.Reason }
+                : Settle(hindered.Outcome, first, null);
 
         var tokens = ((GrantOutcome.Opened)grant!).Tokens;
         var work = new AttemptWork(claimed, tokens, _source, _marker, _time);
@@ -260,7 +260,7 @@ public sealed partial class DeliveryRunner : IDisposable
 
         // An attempt that may have reached the network goes on to its end, however late it is.
         var wasNeverSent = !delivery.IsRootLive && attempt.CalledAt is null && attempt.Handles.Count == 0
-            && (!claimed.IsResumed || attempt.Mode is SettlementMode.ReadBack or SettlementMode.None);
+            && (!claimed.IsResumed || !attempt.CanRepeat);
         if (wasNeverSent)
         {
             if (delivery.LatestAt < now) return (new PublishOutcome.Rejected(Errors.TooLate), null);

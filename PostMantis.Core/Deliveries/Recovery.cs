@@ -122,6 +122,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
             {
                 attempt.LeaseToken = Ids.New(now);
                 attempt.Steps = [.. attempt.Steps, new AttemptStep(now, "leaseExpired")];
+                if (MayHaveBeenSent(attempt)) attempt.CalledAt ??= now;
             }
             var verdict = VerdictOf(lease, attempt);
             if (verdict is null)
@@ -160,7 +161,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
     /// <summary>What a lost worker leaves: null, and the attempt resumes; else how it ended.</summary>
     private AttemptVerdict? VerdictOf(WorkLease lease, Attempt? attempt)
     {
-        if (attempt is { CalledAt: not null, Mode: SettlementMode.ReadBack or SettlementMode.None })
+        if (attempt is { CalledAt: not null, CanRepeat: false })
             return AttemptVerdict.Unconfirmed;
         if (lease.Tries < options.Value.MaxTries * 2) return null;
 
@@ -168,9 +169,9 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         return MayHaveBeenSent(attempt) ? AttemptVerdict.Unconfirmed : AttemptVerdict.Retry;
     }
 
-    // Without a mark, ReadBack and None were provably not sent; the other modes find out by repeating.
+    // Without a mark, ReadBack and None were provably not sent, and Probe without a handle; else repeating finds out.
     private static bool MayHaveBeenSent(Attempt? attempt) =>
-        attempt is { Mode: SettlementMode.Idempotent or SettlementMode.Probe };
+        attempt is { Mode: SettlementMode.Idempotent } or { Mode: SettlementMode.Probe, Handles.Count: > 0 };
 
     private async Task<int> FindMissingItemsAsync(Batch batch, CancellationToken ct)
     {

@@ -57,6 +57,7 @@ internal static class Verdicts
         string? traceparent)
     {
         var (lease, attempt) = (claimed.Lease, claimed.Attempt);
+        if (claimed.MayBeLive && !Proves(outcome)) return StillUnconfirmed();
         return outcome switch
         {
             PublishOutcome.Published => End(AttemptVerdict.Published, null),
@@ -90,24 +91,43 @@ internal static class Verdicts
                 : Wait(SettlementKind.Again, AttemptVerdict.Retry, retry.Error, runAt, DeliveryPhase.Retrying, null, true);
         }
 
-        Settlement Unconfirmed(PublishOutcome.Unconfirmed lost)
-        {
-            var error = Errors.Unknown(lost.Cause, lost.Provider);
+        Settlement Unconfirmed(PublishOutcome.Unconfirmed lost) =>
+            Resume(Errors.Unknown(lost.Cause, lost.Provider), null, counts: true);
 
-            // The same key or handle finds out by itself; nobody may cancel it meanwhile, so it is not "retrying".
-            var canResume = attempt.Mode is SettlementMode.Idempotent or SettlementMode.Probe
-                && now - attempt.StartedAt < options.ResumeFor;
-            return canResume
-                ? Wait(SettlementKind.Continue, null, error, now + RetryPolicy.Delay(options, error.Code, lease.Tries, null,
-                    sample), DeliveryPhase.Processing, null, counts: true)
+        // The same key or handle finds out by itself; nobody may cancel it meanwhile, so it is not "retrying".
+        Settlement Resume(DeliveryError error, TimeSpan? after, bool counts) =>
+            attempt.CanRepeat && now - attempt.StartedAt < options.ResumeFor
+                ? Wait(SettlementKind.Continue, null, error, now + RetryPolicy.Delay(options, error.Code, lease.Tries, after,
+                    sample), DeliveryPhase.Processing, null, counts)
                 : End(AttemptVerdict.Unconfirmed, error);
-        }
+
+        // The network was told before, and this time it never came to the question.
+        Settlement StillUnconfirmed() => outcome switch
+        {
+            PublishOutcome.Retry retry => Resume(Lost(retry.Error), retry.RetryAfter, counts: true),
+            PublishOutcome.Deferred deferred =>
+                Resume(Lost(deferred.Error), deferred.RetryAfter ?? options.DeferFor, counts: false),
+            PublishOutcome.Rejected rejected => End(AttemptVerdict.Unconfirmed, Lost(rejected.Error)),
+            _ => throw new System.Diagnostics.UnreachableException(),
+        };
+
+        static DeliveryError Lost(DeliveryError why) =>
+            Errors.Unknown(Common.CamelCase.Of(why.Code), why.Provider);
     }
+
+    // A key or a handle that is answered about the content itself was looked up; every other refusal comes before that.
+    private static bool Proves(PublishOutcome outcome) => outcome switch
+    {
+        PublishOutcome.Rejected rejected => rejected.Error.Code
+            is DeliveryErrorCode.ContentRejected or DeliveryErrorCode.MediaRejected,
+        PublishOutcome.Retry or PublishOutcome.Deferred => false,
+        _ => true,
+    };
 
     /// <summary>Gives a claim back that was not begun: the process stops.</summary>
     public static Settlement GiveBack(ClaimedDelivery claimed, DateTimeOffset now, IReadOnlyList<AttemptStep> steps,
         string? traceparent) => new(claimed, SettlementKind.Continue, null, null, null, now,
-        claimed.Attempt.Handles.Count > 0 ? DeliveryPhase.Processing : DeliveryPhase.Retrying, null, false, null, steps,
+        claimed.MayBeLive || claimed.Attempt.Handles.Count > 0 ? DeliveryPhase.Processing : DeliveryPhase.Retrying, null, false, null, steps,
         traceparent);
 
     private static TimeSpan Longest(ClaimedDelivery claimed, DeliveryOptions options) =>

@@ -36,11 +36,48 @@ public sealed class PublishTests : IAsyncLifetime
         Assert.Equal(1, delivery.AttemptCount);
         var attempt = Assert.Single(await _world.LedgerAsync(post.Id));
         Assert.Equal((AttemptVerdict.Published, mode), (attempt.Verdict, attempt.Mode));
-        Assert.Equal(mode is SettlementMode.ReadBack or SettlementMode.None, attempt.CalledAt is not null);
+        Assert.NotNull(attempt.CalledAt);
         Assert.Equal(1, await _world.TimesAsync(body));
         Assert.Equal(["post.created", "post.scheduled", "delivery.published", "post.completed"],
             await _world.EventsAsync(post.Id));
         Assert.Equal(0, await _world.Host.InDatabaseAsync(db => db.WorkItems.CountAsync(w => w.Key == delivery.Id)));
+    }
+
+    [Fact]
+    public async Task A_grant_that_ends_while_an_answer_is_sought_leaves_it_unknown_and_never_failed()
+    {
+        var post = await _world.PostAsync("Live, and nobody may look", _world.PageOf(SettlementMode.Idempotent),
+            "publish=timeoutAfterAccept publish=authRevoked");
+        await _world.Runner.RunOnceAsync(default);
+        await _world.PassAsync(TimeSpan.FromMinutes(1));
+
+        var delivery = await _world.DeliveryAsync(post.Id);
+        Assert.Equal((DeliveryStatus.Unknown, DeliveryPhase.Reconciling), (delivery.Status, delivery.Phase));
+        Assert.Equal(DeliveryErrorCode.OutcomeUnknown, delivery.Error!.Code);
+        var attempt = Assert.Single(await _world.LedgerAsync(post.Id));
+        Assert.Equal(AttemptVerdict.Unconfirmed, attempt.Verdict);
+        Assert.Equal(1, await _world.TimesAsync("Live, and nobody may look"));
+        Assert.Equal(ProfileStatus.ReauthRequired, await _world.Host.InDatabaseAsync(db =>
+            db.Profiles.Where(p => p.Id == _world.Pages[0].Id).Select(p => p.Status).SingleAsync()));
+    }
+
+    [Fact]
+    public async Task A_budget_that_ends_while_an_answer_is_sought_makes_it_wait_and_never_cancelable()
+    {
+        var post = await _world.PostAsync("Live, and told to wait", _world.PageOf(SettlementMode.Idempotent),
+            "publish=timeoutAfterAccept publish=rateLimited");
+        await _world.Runner.RunOnceAsync(default);
+        _world.Host.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _world.Runner.RunOnceAsync(default);
+
+        var delivery = await _world.DeliveryAsync(post.Id);
+        Assert.Equal((DeliveryStatus.Pending, DeliveryPhase.Processing), (delivery.Status, delivery.Phase));
+        Assert.DoesNotContain(PostActions.Cancel, delivery.Actions);
+        await _world.PassAsync(TimeSpan.FromMinutes(1));
+        await _world.PassAsync(TimeSpan.FromMinutes(2));
+        Assert.Equal(DeliveryStatus.Published, (await _world.DeliveryAsync(post.Id)).Status);
+        Assert.Equal(AttemptVerdict.Published, Assert.Single(await _world.LedgerAsync(post.Id)).Verdict);
+        Assert.Equal(1, await _world.TimesAsync("Live, and told to wait"));
     }
 
     [Theory]
