@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
+using PostMantis.Core.Idempotency;
 
 namespace PostMantis.Api.Http;
 
@@ -55,12 +56,12 @@ internal sealed class ApiAnswer : IResult
 
     public static ApiAnswer NoContent() => new(StatusCodes.Status204NoContent, null);
 
-    /// <summary>The first answer again.</summary>
-    public static ApiAnswer Replay(int status, string? location, string? body, Guid? resourceId) => new(status, body)
+    /// <summary>The answer that was stored with an idempotency key, marked when it is given once more.</summary>
+    public static ApiAnswer Stored(IdempotencyKey first, bool isReplayed) => new(first.StatusCode, first.Body)
     {
-        Location = location,
-        ResourceId = resourceId,
-        IsReplayed = true,
+        Location = first.Location,
+        ResourceId = first.ResourceId,
+        IsReplayed = isReplayed,
     };
 
     public async Task ExecuteAsync(HttpContext httpContext)

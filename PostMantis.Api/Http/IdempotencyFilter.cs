@@ -5,7 +5,9 @@ using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
+using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Api.Http;
 
@@ -30,19 +32,52 @@ internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed) : I
 
         var services = http.RequestServices;
         var store = services.GetRequiredService<IdempotencyStore>();
-        return await services.GetRequiredService<UnitOfWork>().RunAsync(async token =>
+        try
         {
-            if (await store.BeginAsync(caller.UserId, key, fingerprint, token) is { } first)
+            return await services.GetRequiredService<UnitOfWork>().RunAsync(async token =>
             {
-                if (first.ResourceId is { } postId)
-                    await services.GetRequiredService<PostReader>().GetAsync(caller, postId, token);
-                return ApiAnswer.Replay(first.StatusCode, first.Location, first.Body, first.ResourceId);
-            }
-            var answer = (ApiAnswer)(await next(context))!;
-            await store.StoreAsync(caller.UserId, key, fingerprint, answer.Status, answer.Location, answer.Body,
-                answer.ResourceId, token);
-            return answer;
-        }, ct);
+                if (await store.BeginAsync(caller.UserId, key, fingerprint, token) is { } first)
+                {
+                    if (first.ResourceId is { } postId)
+                        await services.GetRequiredService<PostReader>().GetAsync(caller, postId, token);
+                    return ApiAnswer.Stored(first, isReplayed: true);
+                }
+                var answer = (ApiAnswer)(await next(context))!;
+                await store.StoreAsync(caller.UserId, key, fingerprint, answer.Status, answer.Location, answer.Body,
+                    answer.ResourceId, token);
+                return answer;
+            }, ct);
+        }
+        catch (CommitInDoubtException)
+        {
+            // The key went with the effect: if it is there, so is the effect, and this is its answer.
+            if (await FindAsync(services, caller.UserId, key, fingerprint, ct) is { } committed) return committed;
+            throw;
+        }
+    }
+
+    private static async Task<ApiAnswer?> FindAsync(
+        IServiceProvider services, Guid userId, string key, byte[] fingerprint, CancellationToken ct)
+    {
+        await using var scope = services.CreateAsyncScope();
+        IdempotencyKey? first;
+        try
+        {
+            first = await scope.ServiceProvider.GetRequiredService<UnitOfWork>().RunAsync(token => scope.ServiceProvider
+                .GetRequiredService<IdempotencyStore>().BeginAsync(userId, key, fingerprint, token), ct);
+            if (first is null) return null;
+        }
+        catch (ProblemException)
+        {
+            // The first transaction is still there: nobody knows yet.
+            return null;
+        }
+
+        // Nobody rang for what committed unheard.
+        var wakeUp = scope.ServiceProvider.GetRequiredService<WakeUp>();
+        wakeUp.Signal(WorkKind.Publish);
+        wakeUp.Signal(EventWriter.Loop);
+        return ApiAnswer.Stored(first, isReplayed: false);
     }
 
     // 1–255 printable ASCII characters, bare or as a quoted string (draft-ietf-httpapi-idempotency-key-header).

@@ -38,6 +38,9 @@ internal sealed class PublishingWorld : IAsyncDisposable
             ["Sandbox:AccessTokenLifetime"] = "1.00:00:00",
         });
         var merged = new Dictionary<string, string?>(sandbox.Settings);
+
+        // A clock that jumps would show what is under way in the middle of whatever a test does next.
+        if (movedClock) merged["Deliveries:ShowAfter"] = "00:00:00";
         foreach (var (name, value) in settings ?? new Dictionary<string, string?>()) merged[name] = value;
         var host = await PostMantisHost.StartAsync(merged, configure, movedClock, connectionString);
         var person = await Seed.UserAsync(host);

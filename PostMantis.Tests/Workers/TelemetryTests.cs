@@ -106,7 +106,7 @@ public sealed class TelemetryTests : IAsyncLifetime
         Assert.Contains(_logs.Lines, line => line.StartsWith("Debug ", StringComparison.Ordinal));
         string[] secrets =
         [
-            root, thread, comment, api.Key!, api.Key!.Split('_')[^1], grant.Tokens.AccessToken, grant.Tokens.RefreshToken!,
+            root, thread, comment, api.Key!, api.Key!.Split('_', 4)[3], grant.Tokens.AccessToken, grant.Tokens.RefreshToken!,
             "sandbox-client-secret", Convert.ToBase64String(new byte[32]),
         ];
         var told = _spans.Ended.Select(Words).Concat(_logs.Lines).Append(metrics).ToList();
