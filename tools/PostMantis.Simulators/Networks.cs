@@ -1,0 +1,16 @@
+using PostMantis.Simulators.Bones;
+
+namespace PostMantis.Simulators;
+
+/// <summary>Every network that can be simulated, in the order of their ports.</summary>
+internal static class Networks
+{
+    private static readonly Dictionary<string, Func<Simulation, INetwork>> Known = new()
+    {
+        ["x"] = sim => new X.XNetwork(sim),
+    };
+
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    public static INetwork Create(string name, TimeProvider time) => Known[name](new Simulation(name, time));
+}
