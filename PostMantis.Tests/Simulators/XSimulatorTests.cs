@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using PostMantis.Simulators.Bones;
 using PostMantis.Simulators.X;
@@ -373,7 +374,7 @@ public sealed class XSimulatorTests : IAsyncLifetime
         Assert.Equal(0, await CountAsync("&since_id=" + first, token));
         Assert.Equal(400, (await _x.GetAsync("/2/users/2244994945/tweets?max_results=4", token)).Code);
         var floor = (SimulatorClient.Start.ToUnixTimeMilliseconds() - 1_288_834_974_657) << 22;
-        Assert.True(long.Parse(first) >= floor);
+        Assert.InRange(long.Parse(first, CultureInfo.InvariantCulture), floor, floor + (1L << 22));
     }
 
     [Fact]
