@@ -41,7 +41,7 @@ internal sealed class SimulatorClient : IAsyncDisposable
     {
         var clock = new FakeTimeProvider(Start);
         var client = new SimulatorClient(await SimulatorHost.StartAsync(network, clock), clock);
-        client.Sim.Consent.Approve = "ann";
+        client.Sim.Consent.Approve = client.Sim.Accounts[0].Handle;
         return client;
     }
 

@@ -8,6 +8,8 @@ internal static class Networks
     private static readonly Dictionary<string, Func<Simulation, INetwork>> Known = new()
     {
         ["x"] = sim => new X.XNetwork(sim),
+        ["tiktok"] = sim => new TikTok.TikTokNetwork(sim),
+        ["youtube"] = sim => new YouTube.YouTubeNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;
