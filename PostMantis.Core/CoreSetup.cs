@@ -9,6 +9,7 @@ using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
+using PostMantis.Core.Media.Inspection;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
@@ -52,6 +53,7 @@ public static class CoreSetup
         services.AddScoped<AuditReader>();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();
+        services.AddMediaInspection();
         services.AddQueue();
         return services;
     }

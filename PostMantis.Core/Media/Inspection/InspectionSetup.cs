@@ -1,0 +1,15 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace PostMantis.Core.Media.Inspection;
+
+/// <summary>Registers inspection and conversion.</summary>
+public static class InspectionSetup
+{
+    public static IServiceCollection AddMediaInspection(this IServiceCollection services)
+    {
+        services.AddOptions<InspectionOptions>().BindConfiguration(InspectionOptions.Section)
+            .ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<MediaInspector>();
+        return services;
+    }
+}
