@@ -9,7 +9,13 @@ internal sealed class DeliveryWorker(DeliveryRunner runner, IServiceScopeFactory
     : QueueLoop(WorkKind.Publish, scopes, heartbeat, wakeUp, time, logger)
 {
     private const int EnoughAtOnce = 100;
+    private static readonly TimeSpan SoonAgain = TimeSpan.FromMilliseconds(20);
     private readonly Heartbeat _heartbeat = heartbeat;
+    private readonly TimeProvider _time = time;
+    private DateTimeOffset _looked;
+    private bool _hasClaimed;
+
+    protected override DateTimeOffset Looked => _looked;
 
     protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(8);
 
@@ -20,10 +26,17 @@ internal sealed class DeliveryWorker(DeliveryRunner runner, IServiceScopeFactory
     }
 
     // After a small claim those that become due or free meanwhile share the next one.
-    protected override async Task<bool> RunOnceAsync(CancellationToken ct) =>
-        (await runner.StartAsync(ct)).Count >= EnoughAtOnce;
+    protected override async Task<bool> RunOnceAsync(CancellationToken ct)
+    {
+        _looked = _time.GetUtcNow();
+        var claimed = (await runner.StartAsync(ct)).Count;
+        _hasClaimed = claimed > 0;
+        return claimed >= EnoughAtOnce;
+    }
 
-    // A slot that becomes free rings; until then there is no use in looking.
-    protected override async Task<TimeSpan> NextAsync(CancellationToken ct) =>
-        runner.FreeSlots > 0 ? await base.NextAsync(ct) : _heartbeat.Poll;
+    // A slot that becomes free rings; until then there is no use in looking. Where there was work there is more: only a
+    // round that found none asks when there will be some.
+    protected override async Task<TimeSpan> NextAsync(CancellationToken ct) => runner.FreeSlots <= 0 ? _heartbeat.Poll
+        : _hasClaimed ? SoonAgain
+        : await base.NextAsync(ct);
 }

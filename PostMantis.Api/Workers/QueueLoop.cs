@@ -8,10 +8,13 @@ internal abstract class QueueLoop(WorkKind kind, IServiceScopeFactory scopes, He
 {
     private readonly TimeProvider _time = time;
 
+    /// <summary>What was due then has been seen by the last round; what was not taken waits for a signal.</summary>
+    protected virtual DateTimeOffset Looked => DateTimeOffset.MinValue;
+
     protected override async Task<TimeSpan> NextAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
-        var due = await scope.ServiceProvider.GetRequiredService<WorkQueue>().NextDueAsync(kind, ct);
+        var due = await scope.ServiceProvider.GetRequiredService<WorkQueue>().NextDueAsync(kind, Looked, ct);
         var poll = heartbeat.Poll;
         if (due is not { } moment) return poll;
         var wait = moment - _time.GetUtcNow();

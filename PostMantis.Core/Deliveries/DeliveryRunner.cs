@@ -18,6 +18,8 @@ namespace PostMantis.Core.Deliveries;
 /// </summary>
 public sealed partial class DeliveryRunner : IDisposable
 {
+    // In slots: how much may be under way before claims wait for outcomes to be stored.
+    private const int Unstored = 4;
     private readonly IServiceScopeFactory _scopes;
     private readonly NpgsqlDataSource _source;
     private readonly CallMarker _marker;
@@ -32,7 +34,8 @@ public sealed partial class DeliveryRunner : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
-    private readonly Dictionary<string, int> _byProvider = [];
+    private readonly Dictionary<string, int> _calls = [];
+    private int _allCalls;
 
     internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
         SettleQueue settlements, DeliveryProgress progress, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry,
@@ -42,12 +45,12 @@ public sealed partial class DeliveryRunner : IDisposable
             (scopes, source, marker, settlements, progress, held, wakeUp, telemetry, options.Value, time, logger);
     }
 
-    /// <summary>How many more deliveries may be started.</summary>
+    /// <summary>How many more deliveries may be started: as many calls as there are slots, some more being stored.</summary>
     public int FreeSlots
     {
         get
         {
-            lock (_gate) return _options.Slots - _running.Count;
+            lock (_gate) return Math.Min(_options.Slots - _allCalls, (Unstored * _options.Slots) - _running.Count);
         }
     }
 
@@ -78,19 +81,15 @@ public sealed partial class DeliveryRunner : IDisposable
             grants = await OpenAsync(scope.ServiceProvider, claimed);
         }
         List<Task> started = [];
+        Occupy(claimed);
         foreach (var one in claimed)
         {
             var grant = grants.GetValueOrDefault(one.Profile.ConnectionId);
             Task task;
             using (ExecutionContext.SuppressFlow())
                 task = Task.Run(() => RunAsync(one, held[one.Attempt.Id], grant), CancellationToken.None);
-            lock (_gate)
-            {
-                _running.Add(task);
-                CollectionsMarshal.GetValueRefOrAddDefault(_byProvider, one.Delivery.Provider, out _)++;
-            }
-            started.Add(task.ContinueWith(done => Finished(done, one.Delivery.Provider), CancellationToken.None,
-                TaskContinuationOptions.None,
+            lock (_gate) _running.Add(task);
+            started.Add(task.ContinueWith(Finished, CancellationToken.None, TaskContinuationOptions.None,
                 TaskScheduler.Default).Unwrap());
         }
         return started;
@@ -118,17 +117,39 @@ public sealed partial class DeliveryRunner : IDisposable
     // What is not named here is bounded by the slots alone.
     private Dictionary<string, int> Rooms()
     {
-        lock (_gate) return _byProvider.ToDictionary(p => p.Key, p => Math.Max(0, _options.ProviderSlots - p.Value));
+        lock (_gate) return _calls.ToDictionary(p => p.Key, p => Math.Max(0, _options.ProviderSlots - p.Value));
     }
 
-    private Task Finished(Task task, string provider)
+    private void Occupy(IReadOnlyList<ClaimedDelivery> claimed)
+    {
+        lock (_gate)
+        {
+            _allCalls += claimed.Count;
+            foreach (var one in claimed)
+                CollectionsMarshal.GetValueRefOrAddDefault(_calls, one.Delivery.Provider, out _)++;
+        }
+    }
+
+    // The network is done with it; storing what came of it needs no slot.
+    private void Vacate(string provider)
     {
         bool wasFull;
         lock (_gate)
         {
-            ref var running = ref CollectionsMarshal.GetValueRefOrAddDefault(_byProvider, provider, out _);
-            wasFull = _running.Count >= _options.Slots || running >= _options.ProviderSlots;
-            running--;
+            ref var calls = ref CollectionsMarshal.GetValueRefOrAddDefault(_calls, provider, out _);
+            wasFull = _allCalls >= _options.Slots || calls >= _options.ProviderSlots;
+            _allCalls--;
+            calls--;
+        }
+        if (wasFull) _wakeUp.Ring(nameof(WorkKind.Publish));
+    }
+
+    private Task Finished(Task task)
+    {
+        bool wasFull;
+        lock (_gate)
+        {
+            wasFull = _running.Count >= Unstored * _options.Slots;
             _running.Remove(task);
         }
 
@@ -168,10 +189,18 @@ public sealed partial class DeliveryRunner : IDisposable
             .SetTag("postmantis.attempt.number", claimed.Attempt.Number)
             .SetTag("postmantis.provider", claimed.Delivery.Provider);
         var traceparent = activity?.Id ?? claimed.Lease.Traceparent;
-        if (_options.ShowAfter == TimeSpan.Zero) await _progress.ShowAsync(claimed);
-        var sending = SendAsync(claimed, grant, traceparent);
-        if (!sending.IsCompleted && _options.ShowAfter > TimeSpan.Zero) await ShowLaterAsync(claimed, sending);
-        var settlement = await sending;
+        Settlement? settlement;
+        try
+        {
+            if (_options.ShowAfter == TimeSpan.Zero) await _progress.ShowAsync(claimed);
+            var sending = SendAsync(claimed, grant, traceparent);
+            if (!sending.IsCompleted && _options.ShowAfter > TimeSpan.Zero) await ShowLaterAsync(claimed, sending);
+            settlement = await sending;
+        }
+        finally
+        {
+            Vacate(claimed.Delivery.Provider);
+        }
         if (settlement is null) return;
         activity?.SetTag("postmantis.settlement", settlement.Kind.ToString());
         await _settlements.AddAsync(settlement);

@@ -15,6 +15,7 @@ public static class QueueSetup
         services.AddSingleton<Heartbeat>();
         services.AddSingleton<HeldLeases>();
         services.AddSingleton<FreedLanes>();
+        services.AddSingleton<ReachedItems>();
         services.AddSingleton<QueueTelemetry>();
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();

@@ -18,15 +18,15 @@ public enum WorkKind
 public enum WorkState
 {
     /// <summary>
-    /// Left by claim, when it is due: leased if its lane is free, its user below their share and a slot free; ready if only
-    /// a slot is missing; else queued.
+    /// Left by claim, when it is due: leased if its lane is free, its user below their share and a slot free; queued if its
+    /// lane or its user's share is in the way; else it waits on, in its place.
     /// </summary>
     Waiting,
 
     /// <summary>Due but blocked by its lane or its user's share; left by claim, when those are free.</summary>
     Queued,
 
-    /// <summary>First of a free lane; left by claim, when a slot is free.</summary>
+    /// <summary>Was queued and is now the first of a free lane; left by claim, when a slot is free.</summary>
     Ready,
 
     /// <summary>Left by settle (deleted or waiting again) or by the expiry of its lease (waiting again).</summary>
@@ -72,7 +72,7 @@ public sealed class WorkItem
             item.HasIndex(w => new { w.Kind, w.Key }).IsUnique();
             item.HasIndex(w => new { w.Kind, w.Pool, w.RunAt, w.Id }, "ix_work_items_ready").HasFilter("state = 'ready'")
                 .HasDatabaseName("ix_work_items_ready");
-            item.HasIndex(w => new { w.Kind, w.RunAt, w.Id }, "ix_work_items_waiting").HasFilter("state = 'waiting'")
+            item.HasIndex(w => new { w.Kind, w.Pool, w.RunAt, w.Id }, "ix_work_items_waiting").HasFilter("state = 'waiting'")
                 .HasDatabaseName("ix_work_items_waiting");
             item.HasIndex(w => new { w.Lane, w.RunAt, w.Id }).HasFilter("state IN ('waiting', 'queued')")
                 .HasDatabaseName("ix_work_items_lane_due");
@@ -80,10 +80,8 @@ public sealed class WorkItem
                 .HasDatabaseName("ix_work_items_queued");
             item.HasIndex(w => new { w.Kind, w.UserId, w.RunAt, w.Id }).HasFilter("state = 'queued'")
                 .HasDatabaseName("ix_work_items_queued_due");
-            item.HasIndex(w => new { w.UserId, w.Lane }).HasFilter("state IN ('ready', 'leased')")
+            item.HasIndex(w => new { w.UserId, w.Lane }).IsUnique().HasFilter("state IN ('ready', 'leased')")
                 .HasDatabaseName("ix_work_items_busy");
-            item.HasIndex(w => w.Lane).IsUnique().HasFilter("lease_token IS NOT NULL")
-                .HasDatabaseName("ix_work_items_lane_leased");
         }
     }
 }

@@ -10,7 +10,7 @@ namespace PostMantis.Core.Queue;
 /// is still theirs. Every method joins the transaction that is open.
 /// </summary>
 public sealed class WorkQueue(
-    UnitOfWork unit, WorkerIdentity worker, FreedLanes freed, TimeProvider time, IOptions<QueueOptions> options)
+    UnitOfWork unit, WorkerIdentity worker, FreedLanes freed, ReachedItems reached, TimeProvider time, IOptions<QueueOptions> options)
 {
     // One claim of a kind at a time, so that what a claim sees of lanes and shares is exact. A claimer that froze loses
     // its connection, and the lock with it.
@@ -19,10 +19,12 @@ public sealed class WorkQueue(
             pg_advisory_xact_lock($1)
         """;
 
+    private const int Unnamed = 16;
     private const long FirstLock = 0x506F_7374_4D10;
 
-    // Ready items first, then what is due: the first of each free lane, as far as its user is below their share. What is
-    // due but blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it.
+    // Ready items first, then what is due in each pool that has room: the first of each free lane, as far as its user is below their share. What is
+    // due but blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it; of
+    // those, what is no longer blocked but does not fit becomes ready, because its lane is told free only once.
     private const string ClaimSql = """
         WITH RECURSIVE gate AS (
             SELECT $1 <> 'publish' OR NOT EXISTS (
@@ -42,11 +44,29 @@ public sealed class WorkQueue(
             WHERE (SELECT is_open FROM gate)),
         used AS MATERIALIZED (SELECT pool, count(*) AS n FROM first GROUP BY pool),
         room AS (SELECT CASE WHEN is_open THEN greatest($3 - (SELECT count(*) FROM first), 0) ELSE 0 END AS n FROM gate),
-        most AS (SELECT CASE WHEN n > 0 THEN least($6, greatest(n * 2, 100)) ELSE 0 END AS n FROM room),
+        found(pool) AS (
+            (SELECT pool FROM work_items
+            WHERE kind = $1 AND state = 'waiting' AND (SELECT n FROM room) > 0 AND cardinality($13) = 0
+            ORDER BY pool LIMIT 1)
+            UNION ALL
+            SELECT n.pool FROM found f CROSS JOIN LATERAL (
+                SELECT pool FROM work_items WHERE kind = $1 AND state = 'waiting' AND pool > f.pool
+                ORDER BY pool LIMIT 1) n),
+        sources AS (
+            SELECT pool, '-infinity'::timestamptz AS from_at, '00000000-0000-0000-0000-000000000000'::uuid AS from_id
+            FROM found
+            UNION ALL SELECT * FROM unnest($13, $14, $15)),
+        most AS MATERIALIZED (
+            SELECT s.*, least($6, greatest(fit.n, least(fit.n * 4, 100))) AS n
+            FROM sources s LEFT JOIN unnest($4, $5) AS r(pool, room) USING (pool) LEFT JOIN used u USING (pool)
+            CROSS JOIN LATERAL (
+                SELECT least((SELECT n FROM room), greatest(coalesce(r.room - coalesce(u.n, 0), $3), 0)) AS n) fit),
         due AS MATERIALIZED (
-            SELECT id, user_id, lane FROM work_items
-            WHERE kind = $1 AND state = 'waiting' AND run_at <= $2
-            ORDER BY run_at, id LIMIT (SELECT n FROM most) FOR UPDATE SKIP LOCKED),
+            SELECT i.id, i.run_at, m.pool, i.user_id, i.lane FROM most m CROSS JOIN LATERAL (
+                SELECT id, run_at, user_id, lane FROM work_items
+                WHERE kind = $1 AND state = 'waiting' AND pool = m.pool AND (run_at, id) >= (m.from_at, m.from_id)
+                    AND run_at <= $2
+                ORDER BY run_at, id LIMIT m.n) i),
         queued(user_id, lane) AS (
             (SELECT user_id, lane FROM work_items WHERE kind = $1 AND state = 'queued' AND $7 ORDER BY user_id, lane LIMIT 1)
             UNION ALL
@@ -56,8 +76,11 @@ public sealed class WorkQueue(
                 ORDER BY user_id, lane LIMIT 1) n),
         eased(user_id, n) AS (SELECT user_id, count(*) FROM unnest($8) AS f(user_id) GROUP BY user_id),
         lanes AS MATERIALIZED (
-            SELECT user_id, lane FROM due UNION SELECT user_id, lane FROM unnest($8, $9) AS f(user_id, lane)
+            SELECT user_id, lane FROM due
             UNION SELECT user_id, lane FROM queued
+            UNION SELECT f.user_id, f.lane FROM unnest($8, $9) AS f(user_id, lane) WHERE (
+                SELECT q.id FROM work_items q
+                WHERE q.kind = $1 AND q.state = 'queued' AND q.user_id = f.user_id AND q.lane = f.lane LIMIT 1) IS NOT NULL
             UNION SELECT q.user_id, q.lane FROM eased e CROSS JOIN LATERAL (
                 SELECT user_id, lane FROM work_items
                 WHERE kind = $1 AND state = 'queued' AND user_id = e.user_id ORDER BY run_at, id LIMIT $10 * 2) q
@@ -65,7 +88,7 @@ public sealed class WorkQueue(
                 AND b.state IN ('ready', 'leased')) >= $10),
         head AS MATERIALIZED (
             SELECT h.* FROM lanes l CROSS JOIN LATERAL (
-                SELECT id, user_id, pool, run_at FROM work_items w
+                SELECT id, user_id, pool, run_at, state FROM work_items w
                 WHERE w.lane = l.lane AND w.kind = $1 AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
                 ORDER BY run_at, id LIMIT 1) h
             WHERE (SELECT n FROM room) > 0 AND (
@@ -79,35 +102,42 @@ public sealed class WorkQueue(
             SELECT h.*, b.n + row_number() OVER (PARTITION BY h.user_id ORDER BY h.run_at, h.id) AS place
             FROM head h JOIN busy b USING (user_id)),
         chosen AS MATERIALIZED (
-            SELECT p.id, p.place, p.run_at, row_number() OVER (PARTITION BY p.pool ORDER BY p.place, p.run_at, p.id)
+            SELECT p.id, p.place, p.run_at, p.state, row_number() OVER (PARTITION BY p.pool ORDER BY p.place, p.run_at, p.id)
                 <= coalesce(r.room, $3) - coalesce(u.n, 0) AS fits
             FROM placed p LEFT JOIN unnest($4, $5) AS r(pool, room) USING (pool) LEFT JOIN used u USING (pool)
             WHERE p.place <= $10),
         slot AS MATERIALIZED (
-            SELECT id, row_number() OVER (ORDER BY place, run_at, id) AS n FROM chosen WHERE fits),
+            SELECT id FROM chosen WHERE fits ORDER BY place, run_at, id LIMIT (SELECT n FROM room)),
+        step AS MATERIALIZED (
+            SELECT id, 'leased' AS state FROM slot
+            UNION ALL
+            SELECT id, 'ready' FROM chosen WHERE state = 'queued' AND id NOT IN (SELECT id FROM slot)
+            UNION ALL
+            SELECT id, 'queued' FROM due WHERE id NOT IN (SELECT id FROM chosen)),
         mine AS MATERIALIZED (
             SELECT w.id FROM work_items w
-            WHERE w.id = ANY(ARRAY(SELECT id FROM chosen UNION SELECT id FROM due))
-                AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
+            WHERE w.id = ANY(ARRAY(SELECT id FROM step)) AND w.state IN ('waiting', 'queued') AND w.run_at <= $2
             ORDER BY w.id FOR UPDATE SKIP LOCKED),
-        step AS MATERIALIZED (
-            SELECT m.id, CASE WHEN s.n <= (SELECT n FROM room) THEN 'leased' WHEN c.id IS NOT NULL THEN 'ready'
-                ELSE 'queued' END AS state
-            FROM mine m LEFT JOIN chosen c ON c.id = m.id LEFT JOIN slot s ON s.id = m.id),
+        moved AS MATERIALIZED (SELECT s.id, s.state FROM mine m JOIN step s USING (id)),
         readied AS (
-            UPDATE work_items SET state = 'ready' WHERE id = ANY(ARRAY(SELECT id FROM step WHERE state = 'ready'))),
+            UPDATE work_items SET state = 'ready' WHERE id = ANY(ARRAY(SELECT id FROM moved WHERE state = 'ready'))),
         set_aside AS (
             UPDATE work_items SET state = 'queued'
-            WHERE id = ANY(ARRAY(SELECT id FROM step WHERE state = 'queued')) AND state <> 'queued'),
+            WHERE id = ANY(ARRAY(SELECT id FROM moved WHERE state = 'queued'))),
         leased AS (
             UPDATE work_items SET state = 'leased', tries = tries + 1, worker_id = $11, lease_token = gen_random_uuid(),
                 lease_expires_at = clock_timestamp() + $12
             WHERE id = ANY(ARRAY(
-                SELECT id FROM first WHERE n <= $3 UNION ALL SELECT id FROM step WHERE state = 'leased'))
+                SELECT id FROM first WHERE n <= $3 UNION ALL SELECT id FROM moved WHERE state = 'leased'))
             RETURNING *)
         SELECT id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent FROM leased
         UNION ALL
-        SELECT NULL, NULL, NULL, NULL, (n > 0 AND n = (SELECT count(*) FROM due))::int, NULL, NULL, NULL, NULL FROM most
+        SELECT coalesce(x.id, m.from_id), NULL, NULL, NULL, (m.n > 0 AND m.n = (SELECT count(*) FROM due d WHERE d.pool = m.pool))::int, NULL,
+            coalesce(x.run_at, m.from_at), NULL, m.pool
+        FROM most m LEFT JOIN LATERAL (
+            SELECT d.run_at, d.id FROM due d LEFT JOIN moved v USING (id) WHERE d.pool = m.pool
+            ORDER BY v.id IS NOT NULL, CASE WHEN v.id IS NULL THEN d.run_at END, CASE WHEN v.id IS NULL THEN d.id END,
+                d.run_at DESC, d.id DESC LIMIT 1) x ON true
         """;
 
     private readonly PostMantisDb _db = unit.Db;
@@ -121,7 +151,9 @@ public sealed class WorkQueue(
         return unit.RunAsync(async token =>
         {
             var (now, name, batch) = (time.GetUtcNow(), SnakeCase<WorkKind>.Write(kind), options.Value.PromoteBatch);
-            var hints = freed.Take(kind, slots);
+
+            // A lane is of no use where nothing fits; a few are looked at for pools that are not named.
+            var hints = freed.Take(kind, rooms is { Count: > 0 } ? Math.Min(slots, rooms.Values.Sum() + Unnamed) : slots);
             await using var commands = unit.Batch();
             commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
             var parameters = commands.Add(ClaimSql).Parameters;
@@ -137,16 +169,29 @@ public sealed class WorkQueue(
             parameters.AddWithValue((long)options.Value.PerUser);
             parameters.AddWithValue(worker.Id);
             parameters.AddWithValue(options.Value.Lease);
+            var from = reached.Of(kind);
+            parameters.AddWithValue(from.Select(f => f.Pool).ToArray());
+            parameters.AddWithValue(from.Select(f => f.RunAt).ToArray());
+            parameters.AddWithValue(from.Select(f => f.Id).ToArray());
             List<WorkLease> leases = [];
+            List<ReachedItem> last = [];
             var again = false;
             await using var rows = await commands.ReadAsync(token);
             await rows.NextResultAsync(token);
             while (await rows.ReadAsync(token))
             {
-                if (rows.IsDBNull(0)) again = rows.GetInt32(4) == 1;
-                else leases.Add(Read(rows, kind));
+                if (!rows.IsDBNull(1))
+                {
+                    leases.Add(Read(rows, kind));
+                    continue;
+                }
+                again |= rows.GetInt32(4) == 1;
+                last.Add(new ReachedItem(rows.GetString(8), rows.Time(6), rows.GetGuid(0)));
             }
-            return new Claim(leases, again);
+            unit.AfterCommit(() => reached.Set(kind, again ? last : [], isFull: from.Count == 0));
+
+            // Nothing where the last claim stopped: the next one begins at the beginning.
+            return new Claim(leases, again || (leases.Count == 0 && from.Count > 0));
         }, ct);
     }
 
@@ -257,7 +302,7 @@ public sealed class WorkQueue(
         var expired = await _db.Database.SqlQuery<WorkLease>($"""
             SELECT w.id, w.user_id, w.key, w.lane, w.tries, w.lease_token, w.run_at, w.created_at, w.traceparent
             FROM work_items w
-            WHERE w.lease_token IS NOT NULL AND w.lease_expires_at < clock_timestamp() AND w.kind = {name}
+            WHERE w.state = 'leased' AND w.lease_expires_at < clock_timestamp() AND w.kind = {name}
                 AND NOT EXISTS (SELECT 1 FROM workers k
                     WHERE k.id = w.worker_id AND k.heartbeat_at > clock_timestamp() - {lease})
             ORDER BY w.id LIMIT {most} FOR UPDATE OF w SKIP LOCKED
@@ -276,21 +321,31 @@ public sealed class WorkQueue(
         var (names, tokens, workerId) = (kinds.Select(SnakeCase<WorkKind>.Write).ToArray(), held.Tokens.ToArray(), worker.Id);
         return _db.Database.ExecuteSqlAsync($"""
             UPDATE work_items SET worker_id = NULL
-            WHERE lease_token IS NOT NULL AND worker_id = {workerId} AND kind = ANY({names}) AND lease_expires_at < clock_timestamp()
+            WHERE state = 'leased' AND worker_id = {workerId} AND kind = ANY({names}) AND lease_expires_at < clock_timestamp()
                 AND lease_token <> ALL({tokens})
             """, ct);
     }
 
     /// <summary>
-    /// The next moment at which an item of <paramref name="kind"/> becomes due; null: none waits, or publishing is paused.
+    /// The next moment after <paramref name="after"/> at which an item of <paramref name="kind"/> becomes due; null: none
+    /// waits, or publishing is paused.
     /// </summary>
-    public async Task<DateTimeOffset?> NextDueAsync(WorkKind kind, CancellationToken ct)
+    public async Task<DateTimeOffset?> NextDueAsync(WorkKind kind, DateTimeOffset after, CancellationToken ct)
     {
         var name = SnakeCase<WorkKind>.Write(kind);
         return await _db.Database.SqlQuery<DateTimeOffset?>($"""
-            SELECT min(run_at) AS "Value" FROM work_items WHERE kind = {name} AND state = 'waiting'
-                AND ({name} <> 'publish' OR NOT EXISTS (
-                    SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL))
+            WITH RECURSIVE pools(pool) AS (
+                (SELECT pool FROM work_items WHERE kind = {name} AND state = 'waiting' ORDER BY pool LIMIT 1)
+                UNION ALL
+                SELECT n.pool FROM pools p CROSS JOIN LATERAL (
+                    SELECT pool FROM work_items WHERE kind = {name} AND state = 'waiting' AND pool > p.pool
+                    ORDER BY pool LIMIT 1) n)
+            SELECT min(n.run_at) AS "Value" FROM pools p CROSS JOIN LATERAL (
+                SELECT run_at FROM work_items
+                WHERE kind = {name} AND state = 'waiting' AND pool = p.pool AND run_at > {after}
+                ORDER BY run_at LIMIT 1) n
+            WHERE {name} <> 'publish' OR NOT EXISTS (
+                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL)
             """).SingleAsync(ct);
     }
 

@@ -140,7 +140,7 @@ public sealed class PauseTests : IAsyncLifetime
     }
 
     private Task<DateTimeOffset?> NextDueAsync() => _world.Host.InScopeAsync(services =>
-        services.GetRequiredService<WorkQueue>().NextDueAsync(WorkKind.Publish, default));
+        services.GetRequiredService<WorkQueue>().NextDueAsync(WorkKind.Publish, DateTimeOffset.MinValue, default));
 
     private Task<int> InstanceAsync(Func<InstancePause, Task> work) => _world.Host.InScopeAsync(async services =>
     {

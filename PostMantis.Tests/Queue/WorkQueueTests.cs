@@ -97,6 +97,38 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_network_that_is_full_keeps_no_other_waiting_and_is_not_looked_at_in_vain()
+    {
+        for (var i = 0; i < 50; i++) await AddAsync(NewId(), NewId(), pool: "full");
+        _host.Clock.Advance(TimeSpan.FromMilliseconds(1));
+        var other = await AddAsync(NewId(), NewId(), pool: "other");
+
+        var full = new Dictionary<string, int> { ["full"] = 0 };
+        var claim = await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default, full));
+        Assert.Equal(other, Assert.Single(claim.Leases).Id);
+        claim = await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default, full));
+        Assert.Equal((0, false), (claim.Leases.Count, claim.Again));
+        Assert.Null(await InQueueAsync(q => q.NextDueAsync(WorkKind.Publish, _host.Clock.GetUtcNow(), default)));
+
+        full["full"] = 2;
+        Assert.Equal(2, (await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default, full))).Leases.Count);
+    }
+
+    [Fact]
+    public async Task What_is_put_before_the_end_of_a_backlog_is_found_in_a_moment()
+    {
+        for (var i = 0; i < 60; i++) await AddAsync(NewId(), NewId());
+        var claim = await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default));
+        Assert.Equal((10, true), (claim.Leases.Count, claim.Again));
+        var first = await AddAsync(NewId(), NewId(), _host.Clock.GetUtcNow().AddMinutes(-1));
+
+        _host.Clock.Advance(TimeSpan.FromMilliseconds(250));
+        claim = await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default));
+        Assert.Contains(first, claim.Leases.Select(l => l.Id));
+        Assert.Equal(41, (await TakeAsync(100)).Count);
+    }
+
+    [Fact]
     public async Task Work_waits_for_its_moment()
     {
         var id = await AddAsync(NewId(), NewId(), _host.Clock.GetUtcNow().AddMinutes(5));
@@ -189,7 +221,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
 
     private Guid NewId() => Ids.New(_host.Clock.GetUtcNow());
 
-    private async Task<Guid> AddAsync(Guid user, Guid lane, DateTimeOffset? runAt = null)
+    private async Task<Guid> AddAsync(Guid user, Guid lane, DateTimeOffset? runAt = null, string pool = "")
     {
         var now = _host.Clock.GetUtcNow();
         var item = new WorkItem
@@ -199,6 +231,7 @@ public sealed class WorkQueueTests : IAsyncLifetime
             Kind = WorkKind.Publish,
             Key = NewId(),
             Lane = lane,
+            Pool = pool,
             RunAt = runAt ?? now,
             CreatedAt = now,
         };
