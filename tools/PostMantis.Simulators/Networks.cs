@@ -10,6 +10,7 @@ internal static class Networks
         ["x"] = sim => new X.XNetwork(sim),
         ["tiktok"] = sim => new TikTok.TikTokNetwork(sim),
         ["youtube"] = sim => new YouTube.YouTubeNetwork(sim),
+        ["bluesky"] = sim => new Bluesky.BlueskyNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;

@@ -23,7 +23,8 @@ internal sealed class SimulatorHost : IAsyncDisposable
     public static async Task<SimulatorHost> StartAsync(string name, TimeProvider time, int port = 0)
     {
         var network = Networks.Create(name, time);
-        var builder = WebApplication.CreateSlimBuilder();
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { EnvironmentName = Environments.Development });
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls($"http://127.0.0.1:{port}")
             .ConfigureKestrel(server => server.Limits.MaxRequestBodySize = LargestBody);
