@@ -67,7 +67,8 @@ public sealed class BlueskySimulatorTests : IAsyncLifetime
         _sky.Advance(1);
         Assert.Equal("ExpiredToken", Error(await RefreshAsync((string)first["refreshJwt"]!)));
         Assert.Equal("InvalidToken", Error(await RefreshAsync((string)third.Json["accessJwt"]!)));
-        Assert.Equal(200, (await PostAsync(Xrpc + "server.deleteSession", null, (string)third.Json["refreshJwt"]!)).Code);
+        Assert.Equal(200, (await PostAsync(Xrpc + "server.deleteSession", null,
+            (string)third.Json["refreshJwt"]!)).Code);
         Assert.Equal("InvalidToken", Error(await _sky.GetAsync(Xrpc + "server.getSession",
             (string)third.Json["accessJwt"]!)));
         Assert.Equal("AuthMissing", Error(await _sky.GetAsync(Xrpc + "server.getSession")));
@@ -492,7 +493,8 @@ public sealed class BlueskySimulatorTests : IAsyncLifetime
 
     private static string Error(Answer answer) => (string)answer.Json["error"]!;
 
-    private Task<Answer> PostAsync(string path, JsonNode? body, string? token = null) => _sky.PostAsync(path, body, token);
+    private Task<Answer> PostAsync(string path, JsonNode? body, string? token = null) =>
+        _sky.PostAsync(path, body, token);
 
     private Task<Answer> LoginAsync(string password = "ann1-ann1-ann1-ann1") => PostAsync(Xrpc + "server.createSession",
         new JsonObject { ["identifier"] = "ann.test", ["password"] = password });
@@ -557,7 +559,8 @@ public sealed class BlueskySimulatorTests : IAsyncLifetime
     private async Task<JsonNode> JobAsync(string id) =>
         (await _sky.GetAsync("/xrpc/app.bsky.video.getJobStatus?jobId=" + id)).Json["jobStatus"]!;
 
-    private static (string, string)[] Par(string scope = "atproto transition:generic", string back = "http://127.0.0.1/back") =>
+    private static (string, string)[] Par(string scope = "atproto transition:generic",
+        string back = "http://127.0.0.1/back") =>
     [
         ("client_id", ClientId), ("response_type", "code"), ("code_challenge", Challenge),
         ("code_challenge_method", "S256"), ("state", "s1"), ("redirect_uri", back), ("scope", scope),
@@ -581,7 +584,8 @@ public sealed class BlueskySimulatorTests : IAsyncLifetime
     }
 
     private Task<Answer> CallAsync(DpopKey key, string access, string? nonce) => WithProofAsync(key.Proof("GET",
-        new Uri(_sky.Host.Address, Xrpc + "server.getSession").ToString(), _sky.Clock.GetUtcNow(), nonce, access), access);
+        new Uri(_sky.Host.Address, Xrpc + "server.getSession").ToString(), _sky.Clock.GetUtcNow(), nonce, access),
+            access);
 
     private Task<Answer> WithProofAsync(string proof, string access)
     {
@@ -590,7 +594,8 @@ public sealed class BlueskySimulatorTests : IAsyncLifetime
         return _sky.SendAsync(request, access, "DPoP");
     }
 
-    private Task<System.Collections.Specialized.NameValueCollection> AuthorizeAsync(Answer pushed, string id = ClientId) =>
+    private Task<System.Collections.Specialized.NameValueCollection> AuthorizeAsync(Answer pushed,
+        string id = ClientId) =>
         _sky.ConsentAsync($"/oauth/authorize?client_id={Uri.EscapeDataString(id)}&request_uri="
             + Uri.EscapeDataString((string)pushed.Json["request_uri"]!));
 }

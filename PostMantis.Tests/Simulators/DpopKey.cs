@@ -50,5 +50,6 @@ internal sealed class DpopKey : IDisposable
 
     public void Dispose() => _key.Dispose();
 
-    private static string Part(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
+    private static string Part(JsonObject part) =>
+        Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
 }

@@ -53,7 +53,8 @@ internal static class MediaBytes
         return [.. ftyp, .. moov, .. Box("free", new byte[rest - 8])];
     }
 
-    private static byte[] Track(string kind, int length, int scale, int samples, byte[] entry) => Box("trak", Box("mdia",
+    private static byte[] Track(string kind, int length, int scale, int samples, byte[] entry) =>
+        Box("trak", Box("mdia",
         Box("mdhd", [0, 0, 0, 0, .. Four(0), .. Four(0), .. Four(scale), .. Four(length), 0, 0, 0, 0]),
         Box("hdlr", [0, 0, 0, 0, .. Four(0), .. Encoding.ASCII.GetBytes(kind), .. new byte[13]]),
         Box("minf", Box("stbl", Box("stsd", [0, 0, 0, 0, .. Four(1), .. entry]),
@@ -62,7 +63,8 @@ internal static class MediaBytes
     private static byte[] Entry(string codec, byte[] body) => Box(codec, body);
 
     private static byte[] Box(string name, params byte[][] parts) =>
-        [.. Four(8 + parts.Sum(part => part.Length)), .. Encoding.ASCII.GetBytes(name), .. parts.SelectMany(part => part)];
+        [.. Four(8 + parts.Sum(part => part.Length)), .. Encoding.ASCII.GetBytes(name),
+            .. parts.SelectMany(part => part)];
 
     private static byte[] Four(int number)
     {
@@ -71,5 +73,6 @@ internal static class MediaBytes
         return bytes;
     }
 
-    private static byte[] Fill(byte[] head, int size) => size <= head.Length ? head : [.. head, .. new byte[size - head.Length]];
+    private static byte[] Fill(byte[] head, int size) => size <= head.Length ? head
+        : [.. head, .. new byte[size - head.Length]];
 }

@@ -312,7 +312,8 @@ public sealed class TikTokSimulatorTests : IAsyncLifetime
         var orphan = await SendAsync(MediaBytes.Mp4(), token);
         foreach (var grant in _tiktok.Sim.Grants.All) grant.Revoked = true;
         _tiktok.Advance(2);
-        Assert.Equal("auth_removed", (string)(await StatusAsync(orphan, await TokenAsync())).Json["data"]!["fail_reason"]!);
+        Assert.Equal("auth_removed",
+            (string)(await StatusAsync(orphan, await TokenAsync())).Json["data"]!["fail_reason"]!);
         Assert.Empty(await _tiktok.JournalAsync());
     }
 

@@ -54,7 +54,8 @@ public sealed class XSimulatorTests : IAsyncLifetime
         Assert.Equal(400, (await ExchangeAsync(late)).Code);
         Assert.Equal(400, (await ExchangeAsync(await CodeAsync(), verifier: new string('w', 50))).Code);
         Assert.Equal(400, (await ExchangeAsync(await CodeAsync(), back: "https://other.example/")).Code);
-        var bare = await _x.FormAsync("/2/oauth2/token", [("grant_type", "authorization_code"), ("client_id", "x-client")]);
+        var bare = await _x.FormAsync("/2/oauth2/token",
+            [("grant_type", "authorization_code"), ("client_id", "x-client")]);
         Assert.Equal((401, "unauthorized_client"), (bare.Code, (string)bare.Json["error"]!));
     }
 
@@ -155,7 +156,8 @@ public sealed class XSimulatorTests : IAsyncLifetime
         Assert.Equal(403, (await PostAsync(new string('a', 281), token)).Code);
         Assert.Equal(201, (await PostAsync(new string('漢', 140), token)).Code);
         Assert.Equal(403, (await PostAsync(new string('漢', 140) + "a", token)).Code);
-        Assert.Equal(201, (await PostAsync(new string('b', 256) + " http://test.co/" + new string('x', 500), token)).Code);
+        Assert.Equal(201, (await PostAsync(new string('b', 256) + " http://test.co/" + new string('x', 500),
+            token)).Code);
         Assert.Equal(400, (await PostAsync("", token)).Code);
         Assert.Equal(400, (await PostAsync("a\uFEFFb", token)).Code);
     }
@@ -340,7 +342,8 @@ public sealed class XSimulatorTests : IAsyncLifetime
         Assert.Equal((429, "0", "3"),
             (refused.Code, refused.Header("x-rate-limit-remaining"), refused.Header("x-rate-limit-limit")));
         Assert.Equal("Too Many Requests", (string)refused.Json["title"]!);
-        Assert.Equal($"{SimulatorClient.Start.AddMinutes(15).ToUnixTimeSeconds()}", refused.Header("x-rate-limit-reset"));
+        Assert.Equal($"{SimulatorClient.Start.AddMinutes(15).ToUnixTimeSeconds()}",
+            refused.Header("x-rate-limit-reset"));
         Rules.OldThrottleBody = true;
         Assert.Equal(88, (int)(await PostAsync("one more", token)).Json["errors"]![0]!["code"]!);
         _x.Advance(900);
@@ -387,8 +390,10 @@ public sealed class XSimulatorTests : IAsyncLifetime
         _x.Sim.Faults.Add(new Fault { Path = "/2/tweets", Method = "POST", After = true });
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => PostAsync("lost", token));
         Assert.Single(await _x.JournalAsync());
-        _x.Sim.Faults.Add(new Fault { Path = "/2/tweets", Status = 503, Body = "<html>", ContentType = "text/html", After = true });
-        Assert.Equal((503, "<html>"), ((await PostAsync("page", token)) is var page ? (page.Code, page.Text) : default));
+        _x.Sim.Faults.Add(new Fault { Path = "/2/tweets", Status = 503, Body = "<html>", ContentType = "text/html",
+            After = true });
+        Assert.Equal((503, "<html>"),
+            await PostAsync("page", token) is var page ? (page.Code, page.Text) : default);
         Assert.Equal(2, (await _x.JournalAsync()).Count);
     }
 
@@ -420,7 +425,8 @@ public sealed class XSimulatorTests : IAsyncLifetime
     {
         var body = new JsonObject { ["text"] = text };
         if (media.Length > 0)
-            body["media"] = new JsonObject { ["media_ids"] = new JsonArray([.. media.Select(id => JsonValue.Create(id))]) };
+            body["media"] = new JsonObject { ["media_ids"] = new JsonArray([.. media.Select(id =>
+                JsonValue.Create(id))]) };
         return _x.PostAsync("/2/tweets", body, token);
     }
 

@@ -101,7 +101,8 @@ public sealed class YouTubeSimulatorTests : IAsyncLifetime
         var item = (await _google.GetAsync("/youtube/v3/channels?part=snippet,contentDetails&mine=true",
             await TokenAsync())).Json["items"]![0]!;
         Assert.Equal("@annvideos", (string)item["snippet"]!["customUrl"]!);
-        Assert.StartsWith("UU", (string)item["contentDetails"]!["relatedPlaylists"]!["uploads"]!, StringComparison.Ordinal);
+        Assert.StartsWith("UU", (string)item["contentDetails"]!["relatedPlaylists"]!["uploads"]!,
+            StringComparison.Ordinal);
         var token = await TokenAsync("nochannel");
         Assert.Empty((await _google.GetAsync("/youtube/v3/channels?mine=true", token)).Json["items"]!.AsArray());
         Assert.Equal("youtubeSignupRequired", Reason(await StartAsync(token, Words(), 10)));
@@ -306,8 +307,10 @@ public sealed class YouTubeSimulatorTests : IAsyncLifetime
                 ["topLevelComment"] = new JsonObject { ["snippet"] = new JsonObject { ["textOriginal"] = text } },
             },
         };
-        Assert.Equal(200, (await _google.PostAsync("/youtube/v3/commentThreads?part=snippet", Comment("hi"), token)).Code);
-        Assert.Equal(400, (await _google.PostAsync("/youtube/v3/commentThreads?part=snippet", Comment(" "), token)).Code);
+        Assert.Equal(200, (await _google.PostAsync("/youtube/v3/commentThreads?part=snippet", Comment("hi"),
+            token)).Code);
+        Assert.Equal(400, (await _google.PostAsync("/youtube/v3/commentThreads?part=snippet", Comment(" "),
+            token)).Code);
         Assert.Equal("hi", Assert.Single(await _google.JournalAsync(), entry => entry.Kind == "comment").Text);
     }
 
@@ -383,7 +386,8 @@ public sealed class YouTubeSimulatorTests : IAsyncLifetime
     }
 
     private Task<Answer> ThumbnailAsync(string id, byte[] image, string token) =>
-        _google.BytesAsync(HttpMethod.Post, "/upload/youtube/v3/thumbnails/set?videoId=" + id, image, "image/png", token);
+        _google.BytesAsync(HttpMethod.Post, "/upload/youtube/v3/thumbnails/set?videoId=" + id, image, "image/png",
+            token);
 
     private async Task<(string State, string? Why)> StatusAsync(string id, string token)
     {

@@ -11,6 +11,7 @@ internal static class Networks
         ["tiktok"] = sim => new TikTok.TikTokNetwork(sim),
         ["youtube"] = sim => new YouTube.YouTubeNetwork(sim),
         ["bluesky"] = sim => new Bluesky.BlueskyNetwork(sim),
+        ["mastodon"] = sim => new Mastodon.MastodonNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;

@@ -4,7 +4,8 @@ using PostMantis.Simulators.Bones;
 
 namespace PostMantis.Simulators.Bluesky;
 
-/// <summary>Bluesky: a personal data server, its sign-in server, the directory and the video service, on one port.</summary>
+/// <summary>Bluesky: a personal data server, its sign-in server, the directory and the video service, on one
+/// port.</summary>
 internal sealed class BlueskyNetwork : INetwork
 {
     public BlueskyNetwork(Simulation sim)
@@ -13,7 +14,8 @@ internal sealed class BlueskyNetwork : INetwork
         foreach (var (name, letter) in ((string, char)[])[("ann", 'a'), ("bob", 'b')])
             sim.Accounts.Add(new Account("did:plc:" + new string(letter, 24), name + ".test", name.ToUpperInvariant())
             {
-                Traits = { ["appPassword"] = string.Join('-', Enumerable.Repeat(name + "1", 4)), ["password"] = "main-" + name },
+                Traits = { ["appPassword"] = string.Join('-', Enumerable.Repeat(name + "1", 4)),
+                    ["password"] = "main-" + name },
             });
         (Proofs, Sessions) = (new DpopProofs(this), new BlueskySessions(this));
         (OAuth, Repo) = (new BlueskyOAuth(this), new BlueskyRepo(this));
@@ -38,7 +40,8 @@ internal sealed class BlueskyNetwork : INetwork
     }
 
     /// <summary>Checks who calls, by password session or by OAuth with a proof, then does the work.</summary>
-    public async Task<IResult> GuardAsync(HttpContext context, string scope, int points, Func<Grant, Task<IResult>> work)
+    public async Task<IResult> GuardAsync(HttpContext context, string scope, int points, Func<Grant,
+        Task<IResult>> work)
     {
         var request = context.Request;
         var ip = Sim.Windows.Take("ip", Rules.RequestsPerFiveMinutes, TimeSpan.FromMinutes(5));
@@ -85,9 +88,21 @@ internal sealed class BlueskyNetwork : INetwork
         context.Response.Headers["RateLimit-Policy"] = $"{Text(allowance.Limit)};w={Text(seconds)}";
     }
 
-    private static bool Allows(Grant grant, string scope) => grant.Scopes.Contains("transition:generic")
-        || scope.Length == 0 || grant.Scopes.Any(one => one == scope || (scope.StartsWith("repo:", StringComparison.Ordinal)
-            && one.Split('?')[0] is "repo:*") || (scope.StartsWith("blob:", StringComparison.Ordinal)
-            && (one == "blob:*/*" || scope.StartsWith(one.TrimEnd('*'), StringComparison.Ordinal))) || (one.Split('?')[0] == scope)
-            || (scope.StartsWith("rpc:", StringComparison.Ordinal) && one.StartsWith("rpc:", StringComparison.Ordinal)));
+    private static bool Allows(Grant grant, string scope) =>
+        scope.Length == 0 || grant.Scopes.Contains("transition:generic")
+        || grant.Scopes.Any(granted => Covers(granted.Split('?')[0], scope));
+
+    /// <summary>Whether a granular permission covers what is asked; which rpc permissions exist is not confirmed.</summary>
+    private static bool Covers(string granted, string scope)
+    {
+        var (kind, wanted) = (scope.Split(':')[0], scope[(scope.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+        if (!granted.StartsWith(kind + ":", StringComparison.Ordinal)) return false;
+        var what = granted[(kind.Length + 1)..];
+        return kind switch
+        {
+            "repo" => what == "*" || what == wanted,
+            "blob" => what == "*/*" || wanted.StartsWith(what.TrimEnd('*'), StringComparison.Ordinal),
+            _ => true,
+        };
+    }
 }

@@ -6,7 +6,8 @@ using PostMantis.Simulators.Bones;
 
 namespace PostMantis.Simulators.Bluesky;
 
-/// <summary>OAuth as atproto wants it: requests pushed first, keys instead of secrets, proofs with every call.</summary>
+/// <summary>OAuth as atproto wants it: requests pushed first, keys instead of secrets, proofs with every
+/// call.</summary>
 internal sealed class BlueskyOAuth(BlueskyNetwork network)
 {
     private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -182,7 +183,8 @@ internal sealed class BlueskyOAuth(BlueskyNetwork network)
 
     private async Task<bool> AssertedAsync(HttpRequest request, IFormCollection form, JsonObject document, string id)
     {
-        if (form["client_assertion_type"] != AssertionType || Jwt.Read(form["client_assertion"].ToString()) is not { } jwt)
+        if (form["client_assertion_type"] != AssertionType || Jwt.Read(form["client_assertion"].ToString())
+            is not { } jwt)
             return false;
         var keys = document["jwks"]?["keys"] as JsonArray;
         if (document.Text("jwks_uri") is { } address)

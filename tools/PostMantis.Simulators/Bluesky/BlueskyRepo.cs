@@ -53,7 +53,8 @@ internal sealed class BlueskyRepo(BlueskyNetwork network)
     private async Task<IResult> UploadAsync(HttpRequest request, Account account)
     {
         if (string.IsNullOrEmpty(request.ContentType))
-            return BlueskyNetwork.Error(400, "InvalidRequest", "Request encoding (Content-Type) required but not provided");
+            return BlueskyNetwork.Error(400, "InvalidRequest",
+                "Request encoding (Content-Type) required but not provided");
         if (request.ContentLength > Rules.BlobBytes)
             return BlueskyNetwork.Error(413, "PayloadTooLarge", "request entity too large");
         var bytes = await request.Body.BytesAsync();
@@ -149,7 +150,8 @@ internal sealed class BlueskyRepo(BlueskyNetwork network)
         if (body.Text("collection") == PostRecord.Collection)
         {
             var kind = !isNew ? "update" : record.Value["reply"] is null ? "post" : "reply";
-            Sim.Publish(account, kind, record.Uri, record.Value.Text("text") ?? "", Files(account, record.Value["embed"]),
+            Sim.Publish(account, kind, record.Uri, record.Value.Text("text") ?? "",
+                Files(account, record.Value["embed"]),
                 ("cid", record.Cid), ("record", record.Value.ToJsonString()), ("replyTo",
                     record.Value["reply"]?["parent"].Text("uri")),
                 ("permalink", $"https://bsky.app/profile/{account.Id}/post/{record.Uri.Split('/')[^1]}"));

@@ -19,7 +19,8 @@ internal sealed class BlueskySessions(BlueskyNetwork network)
     {
         routes.On("POST", "/xrpc/com.atproto.server.createSession", CreateAsync);
         routes.On("POST", "/xrpc/com.atproto.server.refreshSession", context => Task.FromResult(Refresh(context)));
-        routes.On("POST", "/xrpc/com.atproto.server.deleteSession", context => Task.FromResult(Delete(context.Request)));
+        routes.On("POST", "/xrpc/com.atproto.server.deleteSession", context =>
+            Task.FromResult(Delete(context.Request)));
         routes.On("GET", "/xrpc/com.atproto.server.getSession", context => network.GuardAsync(context, "", 0,
             grant => Task.FromResult(Results.Json(Person(context.Request, grant.Account)))));
         routes.On("GET", "/xrpc/com.atproto.identity.resolveHandle", context => Task.FromResult(
@@ -47,14 +48,16 @@ internal sealed class BlueskySessions(BlueskyNetwork network)
         return $"{head}.{body}.{Base64Url.EncodeToString(HMACSHA256.HashData(Key, Encoding.ASCII.GetBytes(head + "." + body)))}";
     }
 
-    private static string Encode(JsonObject part) => Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
+    private static string Encode(JsonObject part) =>
+        Base64Url.EncodeToString(Encoding.UTF8.GetBytes(part.ToJsonString()));
 
     private async Task<IResult> CreateAsync(HttpContext context)
     {
         var body = await context.Request.JsonAsync();
         var (identifier, password) = (body.Text("identifier"), body.Text("password"));
         if (identifier is null || password is null)
-            return BlueskyNetwork.Error(400, "InvalidRequest", "Input must have the properties \"identifier\" and \"password\"");
+            return BlueskyNetwork.Error(400, "InvalidRequest",
+                "Input must have the properties \"identifier\" and \"password\"");
         var soon = Sim.Windows.Take("login5/" + identifier, Rules.SessionsPerFiveMinutes, TimeSpan.FromMinutes(5));
         var day = Sim.Windows.Take("loginDay/" + identifier, Rules.SessionsPerDay, TimeSpan.FromDays(1));
         BlueskyNetwork.Tell(context, day.Granted ? soon : day, day.Granted ? 300 : 86_400);

@@ -48,7 +48,8 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
     {
         const string Video = "/xrpc/app.bsky.video.";
         routes.On("GET", "/xrpc/com.atproto.server.getServiceAuth", context => network.GuardAsync(context,
-            "rpc:" + context.Request.Query["lxm"], 0, grant => Task.FromResult(Authorize(context.Request, grant.Account))));
+            "rpc:" + context.Request.Query["lxm"], 0, grant =>
+                Task.FromResult(Authorize(context.Request, grant.Account))));
         routes.On("GET", Video + "getUploadLimits", context => Task.FromResult(
             Caller(context.Request, LimitsMethod) is { } account ? Limits(account) : Unauthorized()));
         routes.On("POST", Video + "uploadVideo", UploadAsync);
@@ -70,7 +71,8 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
             ? DateTimeOffset.FromUnixTimeSeconds(seconds) : Sim.Now.AddMinutes(1);
         if (until <= Sim.Now) return BlueskyNetwork.Error(400, "BadExpiration", "expiration is in past");
         if (until > Sim.Now.AddHours(1))
-            return BlueskyNetwork.Error(400, "BadExpiration", "cannot request a token with an expiration more than an hour");
+            return BlueskyNetwork.Error(400, "BadExpiration",
+                "cannot request a token with an expiration more than an hour");
         var audience = request.Query["aud"].ToString();
         if (!audience.StartsWith("did:", StringComparison.Ordinal))
             return BlueskyNetwork.Error(400, "InvalidRequest", "Params must have a valid \"aud\"");
@@ -117,7 +119,8 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
     private async Task<IResult> UploadAsync(HttpContext context)
     {
         var request = context.Request;
-        if (Caller(request, UploadMethod) is not { } account || request.Query["did"] != account.Id) return Unauthorized();
+        if (Caller(request, UploadMethod) is not { } account
+            || request.Query["did"] != account.Id) return Unauthorized();
         if (request.ContentType != "video/mp4" || request.ContentLength is null or 0)
             return BlueskyNetwork.Error(400, "InvalidRequest", "A video/mp4 body with Content-Length is required");
         if (Refused(account, request.ContentLength.Value) is { } refused) return refused;
@@ -138,7 +141,8 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
     private VideoJob Begin(Account account, byte[] bytes, out bool known)
     {
         var cid = Cid.OfBytes(bytes);
-        var earlier = _jobs.Values.FirstOrDefault(one => one.Account == account && one.Cid == cid && Failure(one) is null);
+        var earlier = _jobs.Values.FirstOrDefault(one => one.Account == account && one.Cid == cid
+            && Failure(one) is null);
         known = earlier is not null;
         if (earlier is not null) return earlier;
         var job = New(account, bytes.Length);
@@ -208,8 +212,10 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
         if (Open(context.Request, query["jobId"].ToString()) is not { } job) return Unauthorized();
         var bytes = await context.Request.Body.BytesAsync();
         var count = (job.Size + Rules.PartBytes - 1) / Rules.PartBytes;
-        if (!int.TryParse(query["partNumber"], CultureInfo.InvariantCulture, out var number) || number < 1 || number > count
-            || number > MostParts || bytes.Length != (number < count ? Rules.PartBytes : job.Size - (count - 1) * Rules.PartBytes))
+        if (!int.TryParse(query["partNumber"], CultureInfo.InvariantCulture, out var number) || number < 1
+            || number > count
+            || number > MostParts
+                || bytes.Length != (number < count ? Rules.PartBytes : job.Size - (count - 1) * Rules.PartBytes))
             return BlueskyNetwork.Error(400, "InvalidRequest", "The part does not fit");
         lock (job.Parts) job.Parts[number] = bytes;
         return Results.Json(new { jobId = job.Id, partNumber = number });
@@ -231,5 +237,6 @@ internal sealed class BlueskyVideo(BlueskyNetwork network)
     private VideoJob? Open(HttpRequest request, string id) => Caller(request, UploadMethod) is { } account
         && _jobs.TryGetValue(id, out var job) && job.Account == account ? job : null;
 
-    private static IResult Unauthorized() => BlueskyNetwork.Error(401, "AuthenticationRequired", "The token does not fit");
+    private static IResult Unauthorized() =>
+        BlueskyNetwork.Error(401, "AuthenticationRequired", "The token does not fit");
 }

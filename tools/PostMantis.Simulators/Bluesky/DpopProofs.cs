@@ -21,11 +21,13 @@ internal sealed class DpopProofs(BlueskyNetwork network)
     /// <summary>The thumbprint of the key of the last accepted proof of this request.</summary>
     public static string KeyOf(HttpContext context) => (string)context.Items["dpop"]!;
 
-    /// <summary>What is wrong with the request's proof; null when nothing is. 400 at the sign-in server, 401 elsewhere.</summary>
+    /// <summary>What is wrong with the request's proof; null when nothing is. 400 at the sign-in server, 401
+    /// elsewhere.</summary>
     public IResult? Problem(HttpContext context, string? token, string? boundKey, int status)
     {
         context.Response.Headers["DPoP-Nonce"] = Nonce(0);
-        if (Jwt.Read(context.Request.Headers["DPoP"].ToString()) is not { } proof || proof.Head.Text("typ") != "dpop+jwt"
+        if (Jwt.Read(context.Request.Headers["DPoP"].ToString()) is not { } proof
+            || proof.Head.Text("typ") != "dpop+jwt"
             || proof.Head["jwk"] is not JsonObject key || !proof.SignedBy(key))
             return Refuse(context, status, "invalid_dpop_proof", "DPoP proof required");
         var body = proof.Body;

@@ -127,7 +127,8 @@ internal static partial class PostRecord
         if (Blob(embed["video"], "video", "video/mp4", settings.VideoBytes) is { } wrong) return wrong;
         if (embed["captions"] is JsonArray captions)
             foreach (var caption in captions)
-                if (Text(caption, "lang") is null || Blob(caption?["file"], "file", "text/vtt", CaptionBytes) is not null)
+                if (Text(caption, "lang") is null
+                    || Blob(caption?["file"], "file", "text/vtt", CaptionBytes) is not null)
                     return "Record/embed/captions must be text/vtt of at most 20000 bytes with a language";
         return Ratio(embed["aspectRatio"], false);
     }
@@ -149,10 +150,12 @@ internal static partial class PostRecord
         : !(Text(blob, "mimeType") ?? "").StartsWith(type, StringComparison.Ordinal)
             ? $"Wrong mimetype of file. It is {Text(blob, "mimeType")} but it must match {type}*."
         : Number(blob, "size") > most
-            ? $"This file is too large. It is {Number(blob, "size")} bytes but the maximum size is {most} bytes." : null;
+            ? $"This file is too large. It is {Number(blob, "size")} bytes but the maximum size is {most} bytes."
+                : null;
 
     private static bool IsReference(JsonNode? node) =>
-        Text(node, "uri")?.StartsWith("at://", StringComparison.Ordinal) == true && Text(node, "cid") is { Length: > 8 };
+        Text(node, "uri")?.StartsWith("at://", StringComparison.Ordinal) == true
+            && Text(node, "cid") is { Length: > 8 };
 
     private static bool IsUri(string? uri) => Uri.TryCreate(uri, UriKind.Absolute, out _);
 

@@ -9,7 +9,8 @@ namespace PostMantis.Simulators.Bones;
 /// <param name="Name">The name shown.</param>
 internal sealed record Account(string Id, string Handle, string Name)
 {
-    /// <summary>What is special about the account: private, premium, suspended …; a network says which it knows.</summary>
+    /// <summary>What is special about the account: private, premium, suspended …; a network says which it
+    /// knows.</summary>
     public ConcurrentDictionary<string, string> Traits { get; } = new();
 
     public bool Has(string trait) => Traits.ContainsKey(trait);
@@ -61,7 +62,8 @@ internal sealed class Grants
 
     public Grant? ByAccess(string? token) => token is null ? null : All.FirstOrDefault(grant => grant.Access == token);
 
-    public Grant? ByRefresh(string? token) => token is null ? null : All.FirstOrDefault(grant => grant.Refresh == token);
+    public Grant? ByRefresh(string? token) => token is null ? null
+        : All.FirstOrDefault(grant => grant.Refresh == token);
 
     public Grant? BySpent(string? token) =>
         token is null ? null : All.FirstOrDefault(grant => grant.Spent.ContainsKey(token));

@@ -50,7 +50,8 @@ internal static class Reading
     public static List<string>? Texts(this JsonNode? node, string name)
     {
         if (node is not JsonObject map || map[name] is not JsonArray list) return null;
-        var texts = list.Select(item => item is JsonValue value && value.TryGetValue<string>(out var text) ? text : null)
+        var texts = list.Select(item => item is JsonValue value && value.TryGetValue<string>(out var text) ? text
+            : null)
             .ToList();
         return texts.Contains(null) ? null : [.. texts.Select(text => text!)];
     }
@@ -59,7 +60,8 @@ internal static class Reading
     public static string? Token(this HttpRequest request, string scheme)
     {
         var header = request.Headers.Authorization.ToString();
-        return header.StartsWith(scheme + " ", StringComparison.OrdinalIgnoreCase) ? header[(scheme.Length + 1)..] : null;
+        return header.StartsWith(scheme + " ", StringComparison.OrdinalIgnoreCase) ? header[(scheme.Length + 1)..]
+            : null;
     }
 
     /// <summary>Name and secret of a Basic header.</summary>

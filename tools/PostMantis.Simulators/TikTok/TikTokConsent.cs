@@ -81,7 +81,8 @@ internal sealed partial class TikTokConsent(TikTokNetwork network)
             Sim.Grants.Add(grant);
             return Issue(grant);
         }
-        if (form["grant_type"] != "refresh_token") return Error("unsupported_grant_type", "Grant type is not supported.");
+        if (form["grant_type"] != "refresh_token") return Error("unsupported_grant_type",
+            "Grant type is not supported.");
         if (Sim.Grants.ByRefresh(form["refresh_token"]) is not { Revoked: false } live || live.RefreshUntil <= Sim.Now)
             return Error("invalid_grant", "Refresh token is invalid or expired.");
         live.Spent[live.Refresh!] = Sim.Now;

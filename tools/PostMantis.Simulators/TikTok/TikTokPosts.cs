@@ -7,7 +7,8 @@ using PostMantis.Simulators.Media;
 
 namespace PostMantis.Simulators.TikTok;
 
-/// <summary>Posts: asked for, pulled or pushed, worked on, shown; with errors that may hide in an answer of 200.</summary>
+/// <summary>Posts: asked for, pulled or pushed, worked on, shown; with errors that may hide in an answer of
+/// 200.</summary>
 internal sealed class TikTokPosts(TikTokNetwork network)
 {
     private const int VideoTitle = 2200;
@@ -27,14 +28,16 @@ internal sealed class TikTokPosts(TikTokNetwork network)
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        void Post(string path, string name, int perMinute, string scope, Func<HttpContext, Grant, Task<IResult>> work) =>
+        void Post(string path, string name, int perMinute, string scope, Func<HttpContext, Grant,
+            Task<IResult>> work) =>
             routes.On("POST", path, context =>
                 network.GuardAsync(context, name, perMinute, scope, grant => work(context, grant)));
         Post("/v2/post/publish/creator_info/query", "creator", Rules.CreatorInfoPerMinute, "video.publish",
             (_, grant) => Task.FromResult(CreatorInfo(grant)));
         Post("/v2/post/publish/video/init", "video", Rules.InitPerMinute, "video.publish", async (context, grant) =>
             Video(context, await context.Request.JsonAsync(), grant, false));
-        Post("/v2/post/publish/inbox/video/init", "inbox", Rules.InitPerMinute, "video.upload", async (context, grant) =>
+        Post("/v2/post/publish/inbox/video/init", "inbox", Rules.InitPerMinute, "video.upload",
+            async (context, grant) =>
             Video(context, await context.Request.JsonAsync(), grant, true));
         routes.On("POST", "/v2/post/publish/content/init", async context =>
         {
@@ -54,7 +57,8 @@ internal sealed class TikTokPosts(TikTokNetwork network)
     }
 
     public TikTokPost? ByUpload(string id, string token) =>
-        _posts.Values.FirstOrDefault(post => post.UploadToken == token && post.PublishId.EndsWith(id, StringComparison.Ordinal)
+        _posts.Values.FirstOrDefault(post => post.UploadToken == token
+            && post.PublishId.EndsWith(id, StringComparison.Ordinal)
             && id.Length > 0);
 
     /// <summary>All bytes are there.</summary>
@@ -160,7 +164,8 @@ internal sealed class TikTokPosts(TikTokNetwork network)
         if (body.Text("media_type") != "PHOTO" || (!draft && body.Text("post_mode") != "DIRECT_POST"))
             return Invalid("media_type or post_mode is invalid");
         if ((draft ? null : Info(info, "title", PhotoTitle)) is { } wrong) return Invalid(wrong);
-        if ((info.Text("title")?.Length ?? 0) > PhotoTitle || (info.Text("description")?.Length ?? 0) > PhotoDescription)
+        if ((info.Text("title")?.Length ?? 0) > PhotoTitle
+            || (info.Text("description")?.Length ?? 0) > PhotoDescription)
             return Invalid("post_info.description is too long");
         var source = body?["source_info"];
         var photos = source.Texts("photo_images");
@@ -199,7 +204,8 @@ internal sealed class TikTokPosts(TikTokNetwork network)
     {
         var (size, chunk, count) = (source.Number("video_size"), source.Number("chunk_size"),
             source.Number("total_chunk_count"));
-        if (size is null or < 1 || chunk is null or < 1 || count is null or < 1 or > MostChunks || size > Rules.VideoBytes)
+        if (size is null or < 1 || chunk is null or < 1 || count is null or < 1 or > MostChunks
+            || size > Rules.VideoBytes)
             return Invalid("source_info sizes are invalid");
         var whole = chunk == size && count == 1;
         if (size < Rules.SmallestChunk) return whole ? null : Invalid("The chunk size is invalid");

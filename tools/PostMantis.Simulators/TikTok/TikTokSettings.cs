@@ -12,7 +12,8 @@ internal sealed class TikTokSettings
     /// <summary>Whether https is wanted of redirects; a local trial has none.</summary>
     public bool HttpsRedirects { get; set; }
 
-    /// <summary>Whether the app must show a challenge: true for desktop and mobile apps, reported for some web ones.</summary>
+    /// <summary>Whether the app must show a challenge: true for desktop and mobile apps, reported for some web
+    /// ones.</summary>
     public bool ChallengeRequired { get; set; }
 
     /// <summary>Whether the challenge is the hash in hex, as the desktop guide wants, or in base64url.</summary>
@@ -36,7 +37,8 @@ internal sealed class TikTokSettings
     /// <summary>Hosts, or address prefixes with https://, proved to be the app's; any when empty.</summary>
     public string[] OwnedSources { get; set; } = [];
 
-    /// <summary>Whether files may be pulled by plain http and from bare addresses; a local trial has no other.</summary>
+    /// <summary>Whether files may be pulled by plain http and from bare addresses; a local trial has no
+    /// other.</summary>
     public bool PullFromAnywhere { get; set; }
 
     public double DownloadSeconds { get; set; } = 1;

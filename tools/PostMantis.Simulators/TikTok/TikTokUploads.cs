@@ -15,7 +15,8 @@ internal sealed class TikTokUploads(TikTokNetwork network)
     private async Task<IResult> PutAsync(HttpContext context)
     {
         var request = context.Request;
-        var post = network.Posts.ByUpload(request.Query["upload_id"].ToString(), request.Query["upload_token"].ToString());
+        var post = network.Posts.ByUpload(request.Query["upload_id"].ToString(),
+            request.Query["upload_token"].ToString());
         if (post is null) return Results.NotFound();
         if (post.StartedAt + UrlLife <= network.Sim.Now) return Results.StatusCode(403);
         if (post.FailReason is not null) return Results.NotFound();

@@ -23,7 +23,8 @@ internal sealed class XFile
     public bool IsImage => Category == "tweet_image";
     public string Key => (IsImage ? "3_" : Category == "tweet_gif" ? "16_" : "13_") + Id;
 
-    public bool IsReady(DateTimeOffset now) => Bytes is not null && Fault is null && (ReadyAt is null || ReadyAt <= now);
+    public bool IsReady(DateTimeOffset now) => Bytes is not null && Fault is null
+        && (ReadyAt is null || ReadyAt <= now);
 }
 
 /// <summary>Uploads: one shot for images, chunks for everything, and the wait for processing.</summary>
@@ -78,7 +79,8 @@ internal sealed class XMedia(XNetwork network)
     private async Task<IResult> InitializeAsync(HttpContext context, Grant grant)
     {
         var body = await context.Request.JsonAsync();
-        var (type, category, total) = (body.Text("media_type"), body.Text("media_category"), body.Number("total_bytes"));
+        var (type, category, total) = (body.Text("media_type"), body.Text("media_category"),
+            body.Number("total_bytes"));
         if (type is null || total is null or < 1)
             return XNetwork.Invalid("media_type and total_bytes are required", "total_bytes");
         if (category is not ("tweet_image" or "tweet_gif" or "tweet_video" or "amplify_video"))
@@ -100,7 +102,8 @@ internal sealed class XMedia(XNetwork network)
         var file = Find(context.Part("id"), grant);
         if (file is null or { Bytes: not null }) return XNetwork.Invalid("The media id is not open for uploads", "id");
         var (bytes, index) = await ReadAsync(context.Request, "segment_index");
-        if (bytes is null || !int.TryParse(index, CultureInfo.InvariantCulture, out var at) || at is < 0 or >= MostSegments)
+        if (bytes is null || !int.TryParse(index, CultureInfo.InvariantCulture, out var at)
+            || at is < 0 or >= MostSegments)
             return XNetwork.Invalid("segment_index must be 0 to 999 and media is required", "segment_index");
         if (bytes.Length > Rules.SegmentBytes) return XNetwork.Invalid("The segment is too large", "media");
         lock (file.Segments) file.Segments[at] = bytes;
@@ -123,7 +126,8 @@ internal sealed class XMedia(XNetwork network)
                 return XNetwork.Invalid(problem, "media");
             }
             file.Segments.Clear();
-            if (!file.IsImage) (file.Fault, file.ReadyAt) = (problem, Now + TimeSpan.FromSeconds(Rules.ProcessingSeconds));
+            if (!file.IsImage) (file.Fault, file.ReadyAt) = (problem,
+                Now + TimeSpan.FromSeconds(Rules.ProcessingSeconds));
         }
         return Answer(file);
     }
@@ -140,7 +144,8 @@ internal sealed class XMedia(XNetwork network)
     {
         var body = await context.Request.JsonAsync();
         var text = body?["metadata"]?["alt_text"].Text("text");
-        if (Find(body.Text("id") ?? "", grant) is not { } file) return XNetwork.Invalid("The media id is not valid", "id");
+        if (Find(body.Text("id") ?? "", grant) is not { } file) return XNetwork.Invalid("The media id is not valid",
+            "id");
         if (text is null or { Length: > AltTextLength })
             return XNetwork.Invalid("alt_text must have at most 1000 characters", "metadata");
         file.AltText = text;
@@ -167,7 +172,8 @@ internal sealed class XMedia(XNetwork network)
         };
         if (file.Bytes is not null) data["size"] = file.Bytes.Length;
         if (file.IsImage && ImageFacts.Read(file.Bytes) is { } image)
-            data["image"] = new JsonObject { ["image_type"] = image.MimeType, ["w"] = image.Width, ["h"] = image.Height };
+            data["image"] = new JsonObject { ["image_type"] = image.MimeType, ["w"] = image.Width,
+                ["h"] = image.Height };
         if (file.ReadyAt is { } ready) data["processing_info"] = Processing(file, ready);
         return Results.Json(new JsonObject { ["data"] = data });
     }

@@ -33,7 +33,8 @@ internal sealed class XNetwork : INetwork
         Posts.Map(routes);
     }
 
-    /// <summary>Checks token, scope, credit and allowance, then does the work; the limit headers go out either way.</summary>
+    /// <summary>Checks token, scope, credit and allowance, then does the work; the limit headers go out either
+    /// way.</summary>
     public async Task<IResult> GuardAsync(HttpContext context, string name, int perUser, int? perAppDay, string scope,
         Func<Grant, Task<IResult>> work)
     {
@@ -55,7 +56,8 @@ internal sealed class XNetwork : INetwork
             return Problem(402, "CreditsDepleted", "Your account does not have any credits to fulfill this request.",
                 Problems + "credits");
         if (Rules.UsageCapped)
-            return Problem(429, "UsageCapExceeded", "Usage cap exceeded: Monthly product cap", Problems + "usage-capped");
+            return Problem(429, "UsageCapExceeded", "Usage cap exceeded: Monthly product cap",
+                Problems + "usage-capped");
         if (!grant.Scopes.Contains(scope))
             return Problem(403, "Forbidden", $"The token lacks the scope {scope}.", Problems + "client-forbidden");
         return await work(grant);

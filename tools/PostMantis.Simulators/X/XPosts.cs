@@ -39,9 +39,11 @@ internal sealed class XPosts(XNetwork network)
     {
         routes.On("GET", "/2/users/me", context => network.GuardAsync(context, "me", 75, null, "users.read", grant =>
             Task.FromResult(Me(context.Request, grant))));
-        routes.On("POST", "/2/tweets", context => network.GuardAsync(context, "tweets", Rules.PostsPerWindow, Rules.PostsPerDay,
+        routes.On("POST", "/2/tweets", context =>
+            network.GuardAsync(context, "tweets", Rules.PostsPerWindow, Rules.PostsPerDay,
             "tweet.write", async grant => Create(await context.Request.JsonAsync(), grant)));
-        routes.On("GET", "/2/users/{id}/tweets", context => network.GuardAsync(context, "timeline", FastReads, null, "tweet.read", _ =>
+        routes.On("GET", "/2/users/{id}/tweets", context =>
+            network.GuardAsync(context, "timeline", FastReads, null, "tweet.read", _ =>
             Task.FromResult(Timeline(context.Request, context.Part("id")))));
     }
 
@@ -106,7 +108,8 @@ internal sealed class XPosts(XNetwork network)
 
     private IResult Keep(JsonObject body, string text, int weight, List<XFile> files, Account author)
     {
-        var replyTo = long.TryParse(body["reply"].Text("in_reply_to_tweet_id"), CultureInfo.InvariantCulture, out var id)
+        var replyTo = long.TryParse(body["reply"].Text("in_reply_to_tweet_id"), CultureInfo.InvariantCulture,
+            out var id)
             ? id : (long?)null;
         if (replyTo is not null && !MayReply(author, replyTo.Value))
             return XNetwork.Forbidden("Reply to this conversation is not allowed because you have not been mentioned or"
@@ -166,7 +169,8 @@ internal sealed class XPosts(XNetwork network)
                     "poll");
         }
         foreach (var name in (string[])["made_with_ai", "paid_partnership"])
-            if (body[name] is not null && body.Flag(name) is null) return XNetwork.Invalid(name + " must be a boolean", name);
+            if (body[name] is not null
+                && body.Flag(name) is null) return XNetwork.Invalid(name + " must be a boolean", name);
         if (body["quote_tweet_id"] is not null && Rules.SelfServe)
             return XNetwork.Forbidden("You are not permitted to perform this action.");
         return null;

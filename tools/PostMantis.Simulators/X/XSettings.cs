@@ -1,6 +1,7 @@
 namespace PostMantis.Simulators.X;
 
-/// <summary>What a test may change at X; the defaults are the notes' facts and, where they are unsure, guesses.</summary>
+/// <summary>What a test may change at X; the defaults are the notes' facts and, where they are unsure,
+/// guesses.</summary>
 internal sealed class XSettings
 {
     public string ClientId { get; set; } = "x-client";
@@ -22,7 +23,8 @@ internal sealed class XSettings
     /// <summary>Subscriptions that may write long posts.</summary>
     public string[] LongTextFor { get; set; } = ["Premium", "PremiumPlus"];
 
-    /// <summary>Whether the app is on the self-serve tier: one cashtag, no quotes, replies only when spoken to.</summary>
+    /// <summary>Whether the app is on the self-serve tier: one cashtag, no quotes, replies only when spoken
+    /// to.</summary>
     public bool SelfServe { get; set; } = true;
 
     /// <summary>Whether one may reply to one's own post on the self-serve tier.</summary>

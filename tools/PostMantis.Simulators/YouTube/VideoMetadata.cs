@@ -53,7 +53,8 @@ internal static class VideoMetadata
         if (status.Text("license") is not (null or "youtube" or "creativeCommon"))
             return YouTubeNetwork.Error(403, "forbiddenLicenseSetting", "The license is not valid.");
         if (status.Text("publishAt") is not { } publish) return null;
-        return privacy == "private" && DateTimeOffset.TryParse(publish, CultureInfo.InvariantCulture, out var at) && at > now
+        return privacy == "private" && DateTimeOffset.TryParse(publish, CultureInfo.InvariantCulture, out var at)
+            && at > now
             ? null : YouTubeNetwork.Error(400, "invalidPublishAt", "The publishing time is invalid.");
     }
 

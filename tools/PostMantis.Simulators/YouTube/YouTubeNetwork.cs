@@ -9,7 +9,8 @@ internal sealed class YouTubeNetwork : INetwork
     public YouTubeNetwork(Simulation sim)
     {
         Sim = sim;
-        sim.Accounts.Add(new Account("UCann0000000000000000001", "annvideos", "Ann's Videos") { Traits = { ["phone"] = "yes" } });
+        sim.Accounts.Add(new Account("UCann0000000000000000001", "annvideos",
+            "Ann's Videos") { Traits = { ["phone"] = "yes" } });
         sim.Accounts.Add(new Account("UCbob0000000000000000002", "bobvideos", "Bob's Videos"));
         sim.Accounts.Add(new Account("none", "nochannel", "No Channel") { Traits = { ["noChannel"] = "true" } });
         (Consent, Videos) = (new GoogleConsent(this), new YouTubeVideos(this));
@@ -30,8 +31,10 @@ internal sealed class YouTubeNetwork : INetwork
         Videos.Map(routes);
     }
 
-    /// <summary>Checks token, speed, scope and channel; then takes the cost from the project's day and does the work.</summary>
-    public async Task<IResult> GuardAsync(HttpContext context, int units, string[] scopes, Func<Grant, Task<IResult>> work)
+    /// <summary>Checks token, speed, scope and channel; then takes the cost from the project's day and does the
+    /// work.</summary>
+    public async Task<IResult> GuardAsync(HttpContext context, int units, string[] scopes, Func<Grant,
+        Task<IResult>> work)
     {
         var grant = Sim.Grants.ByAccess(context.Request.Token("Bearer"));
         if (grant is null || grant.Revoked || grant.AccessUntil <= Sim.Now)

@@ -54,7 +54,8 @@ internal sealed class YouTubeUploads(YouTubeNetwork network)
         if (Rules.UploadLimitReached)
             return YouTubeNetwork.Error(400, "uploadLimitExceeded",
                 "The user has exceeded the number of videos they may upload.");
-        if (Rules.ChargeAtStart && !network.Spend("inserts", Rules.InsertsPerDay, 1)) return YouTubeNetwork.QuotaExceeded();
+        if (Rules.ChargeAtStart
+            && !network.Spend("inserts", Rules.InsertsPerDay, 1)) return YouTubeNetwork.QuotaExceeded();
         var session = new UploadSession
         {
             Id = Grants.Secret(),
@@ -112,7 +113,8 @@ internal sealed class YouTubeUploads(YouTubeNetwork network)
             return YouTubeNetwork.Error(400, "badRequest", "The range is outside the file.", "global");
         await KeepAsync(context.Request.Body, session, first);
         if (session.Received.Length != session.Total) return GoOn(context, session);
-        if (!Rules.ChargeAtStart && !network.Spend("inserts", Rules.InsertsPerDay, 1)) return YouTubeNetwork.QuotaExceeded();
+        if (!Rules.ChargeAtStart
+            && !network.Spend("inserts", Rules.InsertsPerDay, 1)) return YouTubeNetwork.QuotaExceeded();
         session.Video = network.Videos.Insert(session.Grant.Account, session.Resource, session.Received.ToArray());
         session.Received.SetLength(0);
         return Results.Json(session.Video);

@@ -159,7 +159,8 @@ internal sealed class YouTubeVideos(YouTubeNetwork network)
     private IResult Uploads(HttpRequest request, Account account)
     {
         if (request.Query["playlistId"] != Playlist(account))
-            return YouTubeNetwork.Error(404, "playlistNotFound", "The playlist cannot be found.", "youtube.playlistItem");
+            return YouTubeNetwork.Error(404, "playlistNotFound", "The playlist cannot be found.",
+                "youtube.playlistItem");
         var most = int.TryParse(request.Query["maxResults"], CultureInfo.InvariantCulture, out var asked) ? asked : 5;
         if (most is < 0 or > 50)
             return YouTubeNetwork.Error(400, "invalidParameter", "maxResults must be 0 to 50.", "youtube.parameter");
@@ -202,9 +203,11 @@ internal sealed class YouTubeVideos(YouTubeNetwork network)
         if (bytes.LongLength > Rules.ThumbnailBytes)
             return YouTubeNetwork.Error(413, "mediaTooLarge", "Media is larger than the limit.", "global");
         var image = ImageFacts.Read(bytes);
-        if (image is null) return YouTubeNetwork.Error(400, "invalidImage", "The image is invalid.", "youtube.thumbnail");
+        if (image is null) return YouTubeNetwork.Error(400, "invalidImage", "The image is invalid.",
+            "youtube.thumbnail");
         if (image.MimeType is not ("image/jpeg" or "image/png"))
-            return YouTubeNetwork.Error(400, "imageFormatUnsupported", "The format is unsupported.", "youtube.thumbnail");
+            return YouTubeNetwork.Error(400, "imageFormatUnsupported", "The format is unsupported.",
+                "youtube.thumbnail");
         Sim.Publish(account, "thumbnail", video.Id, "", [PublishedFile.Of(image.MimeType, bytes, null)]);
         return Results.Json(new JsonObject
         {
@@ -230,7 +233,8 @@ internal sealed class YouTubeVideos(YouTubeNetwork network)
             return YouTubeNetwork.Error(404, "videoNotFound", "The video cannot be found.", "youtube.commentThread");
         var id = "Ug" + Grants.Secret(12);
         Sim.Publish(account, "comment", id, text, null, ("videoId", video.Id));
-        return Results.Json(new JsonObject { ["kind"] = "youtube#commentThread", ["id"] = id, ["snippet"] = snippet!.DeepClone() });
+        return Results.Json(new JsonObject { ["kind"] = "youtube#commentThread", ["id"] = id,
+            ["snippet"] = snippet!.DeepClone() });
     }
 
     private YouTubeVideo? Own(string id, Account account)
