@@ -10,6 +10,7 @@ public static class InspectionSetup
         services.AddOptions<InspectionOptions>().BindConfiguration(InspectionOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<MediaInspector>();
+        services.AddSingleton<MetadataStripper>();
         return services;
     }
 }

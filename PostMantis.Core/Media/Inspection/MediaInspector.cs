@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
+using PostMantis.Core.Providers;
 
 namespace PostMantis.Core.Media.Inspection;
 
@@ -30,12 +31,35 @@ public sealed class MediaInspector(IOptions<InspectionOptions> options)
         var head = new byte[MediaSignature.Bytes];
         var read = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, ct);
         var type = MediaSignature.Of(head.AsSpan(0, read));
-        if (type is null || MediaSignature.KindOf(type) is not { } kind)
+        var kind = type is null ? null : type == MediaSignature.Zip ? MediaKind.Document : MediaSignature.KindOf(type);
+        if (type is null || kind is null)
             return new MediaRefusal(RefusalCodes.Unsupported, "This is no image, video, audio or document we know.");
-        foreach (var claimed in MediaSignature.Claimed(claim).Where(c => !MediaSignature.Fits(c, type)))
-            return new MediaRefusal(RefusalCodes.TypeMismatch, $"The file is {type}, not {claimed} as it was said to be.");
         file.Position = 0;
         var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(file, ct));
-        return new MediaFacts(kind, type, size, hash) { NotVerified = "Only its first bytes were read." };
+        var facts = new MediaFacts(kind.Value, type, size, hash);
+        try
+        {
+            facts = kind switch
+            {
+                // What lies is refused before anything of it is decoded.
+                _ when type != MediaSignature.Zip && Lie(claim, type) is { } lie => throw new MediaRefusedException(lie),
+                MediaKind.Image => await ImageInspection.ReadAsync(file, path, facts, _options, ct),
+                MediaKind.Document => await DocumentInspection.ReadAsync(file, facts, ct),
+                _ => await StreamInspection.ReadAsync(file, path, facts, _options, ct),
+            };
+            return Lie(claim, facts.MimeType) is { } lied ? lied : facts;
+        }
+        catch (MediaRefusedException refused)
+        {
+            return refused.Refusal;
+        }
     }
+
+    private static MediaRefusal? Lie(MediaClaim claim, string type) =>
+        MediaSignature.Claimed(claim).FirstOrDefault(c => !MediaSignature.Fits(c, type)) is { } claimed
+            ? new MediaRefusal(RefusalCodes.TypeMismatch, $"The file is {type}, not {Known(claimed)} as it was said to be.")
+            : null;
+
+    // A sender's own words are not repeated to others.
+    private static string Known(string claimed) => MediaSignature.KindOf(claimed) is null ? "that" : claimed;
 }

@@ -1,0 +1,184 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO.Compression;
+using System.Text;
+using ImageMagick;
+
+namespace PostMantis.Tests.Media.Inspection;
+
+/// <summary>Media files of every format and every kind of trouble, all made here.</summary>
+internal static class MediaCorpus
+{
+    /// <summary>A picture whose upper half is red and lower half blue.</summary>
+    public static MagickImage Picture(int width, int height, bool alpha = false)
+    {
+        var image = new MagickImage(new MagickColor(alpha ? "#FF000080" : "#FF0000"), (uint)width, (uint)height);
+        using var lower = new MagickImage(
+            new MagickColor(alpha ? "#0000FF80" : "#0000FF"), (uint)width, (uint)Math.Max(1, height / 2));
+        image.Composite(lower, 0, height / 2, CompositeOperator.Copy);
+        return image;
+    }
+
+    public static byte[] Image(MagickFormat format, int width = 640, int height = 480, bool alpha = false)
+    {
+        using var image = Picture(width, height, alpha);
+        image.Format = format;
+        return image.ToByteArray();
+    }
+
+    /// <summary>Pixels that no encoder can pack: a file about as large as they are.</summary>
+    public static byte[] Noise(MagickFormat format, int width, int height)
+    {
+        var pixels = new byte[width * height * 3];
+        new Random(7).NextBytes(pixels);
+        using var image = new MagickImage();
+        image.ReadPixels(pixels, new PixelReadSettings((uint)width, (uint)height, StorageType.Char, PixelMapping.RGB));
+        image.Format = format;
+        image.Quality = 98;
+        return image.ToByteArray();
+    }
+
+    public static byte[] Cmyk()
+    {
+        using var image = Picture(640, 480);
+        image.ColorSpace = ColorSpace.CMYK;
+        image.Format = MagickFormat.Jpeg;
+        return image.ToByteArray();
+    }
+
+    public static byte[] Animated(MagickFormat format, int frames = 5, int width = 320, int height = 240)
+    {
+        using var images = new MagickImageCollection();
+        for (var i = 0; i < frames; i++)
+        {
+            var frame = new MagickImage(i % 2 == 0 ? MagickColors.Red : MagickColors.Green, (uint)width, (uint)height);
+            frame.AnimationDelay = 10;
+            frame.GifDisposeMethod = GifDisposeMethod.None;
+            images.Add(frame);
+        }
+        return images.ToByteArray(format);
+    }
+
+    /// <summary>A JPEG with EXIF: which way is up, and where it was taken.</summary>
+    public static byte[] Oriented(int orientation, bool gps = false)
+    {
+        var exif = new ExifProfile();
+        exif.SetValue(ExifTag.Orientation, (ushort)orientation);
+        if (gps)
+        {
+            exif.SetValue(ExifTag.GPSLatitudeRef, "N");
+            exif.SetValue(ExifTag.GPSLatitude, [new Rational(52), new Rational(31), new Rational(12)]);
+            exif.SetValue(ExifTag.Make, "SecretCamera");
+        }
+        // Put in by hand: the library would write the orientation it has in mind itself.
+        var jpeg = Image(MagickFormat.Jpeg);
+        var body = exif.ToByteArray()!;
+        if (!body.AsSpan().StartsWith("Exif\0\0"u8)) body = [.. "Exif\0\0"u8, .. body];
+        var length = body.Length + 2;
+        return [.. jpeg[..2], 0xFF, 0xE1, (byte)(length >> 8), (byte)length, .. body, .. jpeg[2..]];
+    }
+
+    /// <summary>A PNG whose header promises <paramref name="width"/> × <paramref name="height"/> pixels in a few bytes.</summary>
+    public static byte[] PngBomb(int width, int height)
+    {
+        using var body = new MemoryStream();
+        using (var zlib = new ZLibStream(body, CompressionLevel.Optimal, leaveOpen: true)) zlib.Write(new byte[64 * 1024]);
+        var header = new byte[13];
+        BinaryPrimitives.WriteInt32BigEndian(header, width);
+        BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height);
+        header[8] = 8;
+        header[9] = 2;
+        return [0x89, .. "PNG\r\n\x1A\n"u8, .. Chunk("IHDR", header), .. Chunk("IDAT", body.ToArray()), .. Chunk("IEND", [])];
+    }
+
+    public static byte[] Chunk(string name, byte[] payload)
+    {
+        var chunk = new byte[payload.Length + 12];
+        BinaryPrimitives.WriteInt32BigEndian(chunk, payload.Length);
+        Encoding.ASCII.GetBytes(name).CopyTo(chunk, 4);
+        payload.CopyTo(chunk, 8);
+        var crc = uint.MaxValue;
+        foreach (var b in chunk.AsSpan(4, payload.Length + 4))
+        {
+            crc ^= b;
+            for (var bit = 0; bit < 8; bit++) crc = (crc & 1) != 0 ? 0xEDB88320 ^ (crc >> 1) : crc >> 1;
+        }
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(payload.Length + 8), ~crc);
+        return chunk;
+    }
+
+    /// <summary>A zip archive with <paramref name="entries"/>, each a name and its text.</summary>
+    public static byte[] Zip(params (string Name, string Text)[] entries)
+    {
+        using var bytes = new MemoryStream();
+        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
+            foreach (var (name, text) in entries)
+            {
+                using var writer = new StreamWriter(zip.CreateEntry(name).Open());
+                writer.Write(text);
+            }
+        return bytes.ToArray();
+    }
+
+    public static byte[] Pdf(string inCatalog = "")
+    {
+        var text = new StringBuilder("%PDF-1.4\n");
+        List<int> places = [];
+        void Add(string body)
+        {
+            places.Add(text.Length);
+            text.Append(places.Count).Append(" 0 obj\n").Append(body).Append("\nendobj\n");
+        }
+        Add($"<< /Type /Catalog /Pages 2 0 R {inCatalog}>>");
+        Add("<< /Type /Pages /Kids [3 0 R 4 0 R] /Count 2 >>");
+        Add("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>");
+        Add("<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>");
+        var table = text.Length;
+        text.Append("xref\n0 5\n0000000000 65535 f \n");
+        foreach (var place in places) text.Append(place.ToString("D10", CultureInfo.InvariantCulture)).Append(" 00000 n \n");
+        text.Append("trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n").Append(table).Append("\n%%EOF\n");
+        return Encoding.Latin1.GetBytes(text.ToString());
+    }
+
+    /// <summary>One second of silence.</summary>
+    public static byte[] Wav()
+    {
+        var wav = new byte[44 + 16_000];
+        "RIFF"u8.CopyTo(wav);
+        BinaryPrimitives.WriteInt32LittleEndian(wav.AsSpan(4), wav.Length - 8);
+        "WAVEfmt "u8.CopyTo(wav.AsSpan(8));
+        wav[16] = 16;
+        wav[20] = 1;
+        wav[22] = 1;
+        BinaryPrimitives.WriteInt32LittleEndian(wav.AsSpan(24), 8000);
+        BinaryPrimitives.WriteInt32LittleEndian(wav.AsSpan(28), 16_000);
+        wav[32] = 2;
+        wav[34] = 16;
+        "data"u8.CopyTo(wav.AsSpan(36));
+        BinaryPrimitives.WriteInt32LittleEndian(wav.AsSpan(40), 16_000);
+        return wav;
+    }
+
+    /// <summary>Why tests of video cannot run here; null when they can.</summary>
+    public static string? NoFfmpeg { get; } = Installed("ffmpeg") && Installed("ffprobe")
+        ? null
+        : "ffmpeg and ffprobe are not installed (Debian package: ffmpeg)";
+
+    /// <summary>Two seconds of a test picture and a tone, as <paramref name="fileName"/>'s extension says.</summary>
+    public static async Task<string> VideoAsync(string folder, string fileName, params string[] codecs)
+    {
+        var path = Path.Combine(folder, fileName);
+        var start = new ProcessStartInfo("ffmpeg") { RedirectStandardError = true };
+        foreach (var argument in (string[])["-v", "error", "-y", "-f", "lavfi", "-i",
+            "testsrc=size=320x240:rate=25:duration=2", "-f", "lavfi", "-i", "sine=frequency=440:duration=2", "-shortest",
+            .. codecs, path]) start.ArgumentList.Add(argument);
+        using var process = Process.Start(start)!;
+        var error = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? path : throw new InvalidOperationException(error);
+    }
+
+    private static bool Installed(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
+        .Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, name)));
+}
