@@ -163,6 +163,19 @@ public sealed class MastodonSimulatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Two_requests_at_once_with_one_key_make_two_statuses_when_told_so()
+    {
+        Rules.KeyLagSeconds = 60;
+        var token = await TokenAsync();
+        await PostAsync("one", token, "key");
+        await PostAsync("one", token, "key");
+        Assert.Equal(2, (await _server.JournalAsync()).Count);
+        _server.Advance(60);
+        await PostAsync("one", token, "key");
+        Assert.Equal(2, (await _server.JournalAsync()).Count);
+    }
+
+    [Fact]
     public async Task A_film_is_accepted_worked_on_and_alone()
     {
         var token = await TokenAsync();

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json.Nodes;
 using PostMantis.Simulators.Bones;
 using PostMantis.Simulators.YouTube;
@@ -145,6 +147,34 @@ public sealed class YouTubeSimulatorTests : IAsyncLifetime
         Assert.Equal(404, (await ProbeAsync(session, film.Length)).Code);
         Rules.GoneIs410 = true;
         Assert.Equal(410, (await ProbeAsync(session, film.Length)).Code);
+    }
+
+    [Fact]
+    public async Task A_cut_connection_leaves_whole_grains_behind()
+    {
+        var token = await TokenAsync();
+        var film = MediaBytes.Mp4(size: Grain * 4);
+        var session = new Uri((await StartAsync(token, Words(), film.Length)).Header("Location"));
+        using (var cut = new TcpClient())
+        {
+            await cut.ConnectAsync(session.Host, session.Port);
+            await using var stream = cut.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"PUT {session.PathAndQuery} HTTP/1.1\r\nHost: "
+                + $"{session.Authority}\r\nContent-Type: video/mp4\r\nContent-Length: {film.Length}\r\n\r\n"));
+            await stream.WriteAsync(film.AsMemory(0, Grain * 2 + 5000));
+            var uploads = ((YouTubeNetwork)_google.Host.Network).Uploads;
+            using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+            while (uploads.Received(session) < Grain * 2 + 5000)
+            {
+                bound.Token.ThrowIfCancellationRequested();
+                await Task.Yield();
+            }
+        }
+        var probe = await ProbeAsync(session.ToString(), film.Length);
+        Assert.Equal("bytes=0-524287", probe.Header("Range"));
+        Assert.Equal(200, (await ChunkAsync(session.ToString(), film, Grain * 2, film.Length)).Code);
+        var file = Assert.Single(Assert.Single(await _google.JournalAsync()).Files);
+        Assert.Equal(PublishedFile.Of("video/mp4", film, null), file);
     }
 
     [Fact]
@@ -366,7 +396,7 @@ public sealed class YouTubeSimulatorTests : IAsyncLifetime
         var request = new HttpRequestMessage(HttpMethod.Post,
             "/upload/youtube/v3/videos?uploadType=resumable&part=snippet,status")
         {
-            Content = new StringContent(words.ToJsonString(), System.Text.Encoding.UTF8, "application/json"),
+            Content = new StringContent(words.ToJsonString(), Encoding.UTF8, "application/json"),
         };
         request.Headers.Add("X-Upload-Content-Length", $"{length}");
         request.Headers.Add("X-Upload-Content-Type", "video/mp4");

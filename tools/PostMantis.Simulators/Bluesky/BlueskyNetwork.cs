@@ -92,7 +92,8 @@ internal sealed class BlueskyNetwork : INetwork
         scope.Length == 0 || grant.Scopes.Contains("transition:generic")
         || grant.Scopes.Any(granted => Covers(granted.Split('?')[0], scope));
 
-    /// <summary>Whether a granular permission covers what is asked; which rpc permissions exist is not confirmed.</summary>
+    /// <summary>Whether a granular permission covers what is asked; which rpc permissions exist is not
+    /// confirmed.</summary>
     private static bool Covers(string granted, string scope)
     {
         var (kind, wanted) = (scope.Split(':')[0], scope[(scope.IndexOf(':', StringComparison.Ordinal) + 1)..]);

@@ -39,6 +39,25 @@ internal sealed class Faults
 {
     private readonly Lock _gate = new();
     private readonly List<Fault> _script = [];
+    private int _waiting;
+
+    /// <summary>Requests that are held back now.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Holds a request back, by the simulator's clock.</summary>
+    public async Task HoldAsync(TimeSpan delay, TimeProvider time, CancellationToken ct)
+    {
+        var over = Task.Delay(delay, time, ct);
+        Interlocked.Increment(ref _waiting);
+        try
+        {
+            await over;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
 
     public void Add(Fault fault)
     {

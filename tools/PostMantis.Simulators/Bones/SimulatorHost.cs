@@ -67,7 +67,7 @@ internal sealed class SimulatorHost : IAsyncDisposable
         }
         if (fault.DelaySeconds is { } delay)
         {
-            await Task.Delay(TimeSpan.FromSeconds(delay), sim.Time, context.RequestAborted);
+            await sim.Faults.HoldAsync(TimeSpan.FromSeconds(delay), sim.Time, context.RequestAborted);
             await next(context);
             return;
         }

@@ -28,6 +28,9 @@ internal sealed class MastodonSettings
 
     public int IdempotencySeconds { get; set; } = 3600;
 
+    /// <summary>How long a key is not yet known after its status exists; two requests at once then make two.</summary>
+    public double KeyLagSeconds { get; set; }
+
     /// <summary>How long a file waits for a status.</summary>
     public double UnattachedHours { get; set; } = 24;
 

@@ -17,7 +17,7 @@ internal sealed class MastodonStatuses(MastodonNetwork network)
     private const int PollOptionLength = 50;
     private readonly Lock _gate = new();
     private readonly List<MastodonStatus> _all = [];
-    private readonly Dictionary<string, (long Id, DateTimeOffset Until)> _keys = [];
+    private readonly Dictionary<string, (long Id, DateTimeOffset From, DateTimeOffset Until)> _keys = [];
     private long _lastId;
 
     private MastodonSettings Rules => network.Rules;
@@ -44,7 +44,8 @@ internal sealed class MastodonStatuses(MastodonNetwork network)
             ? grant.Account.Id + "/" + sent : null;
         lock (_gate)
         {
-            if (key is not null && _keys.TryGetValue(key, out var earlier) && earlier.Until > Sim.Now
+            if (key is not null && _keys.TryGetValue(key, out var earlier)
+                && earlier.From <= Sim.Now && earlier.Until > Sim.Now
                 && _all.FirstOrDefault(one => one.Id == earlier.Id) is { } known)
                 return Results.Json(Show(request, known));
             if (Problem(body, grant.Account, out var files) is { } problem) return problem;
@@ -52,7 +53,9 @@ internal sealed class MastodonStatuses(MastodonNetwork network)
                 TimeSpan.FromHours(3));
             if (!allowance.Granted) return MastodonNetwork.Error(429, "Too many requests");
             var status = Keep(body, grant, files);
-            if (key is not null) _keys[key] = (status.Id, Sim.Now.AddSeconds(Rules.IdempotencySeconds));
+            if (key is not null)
+                _keys[key] = (status.Id, Sim.Now.AddSeconds(Rules.KeyLagSeconds),
+                    Sim.Now.AddSeconds(Rules.IdempotencySeconds));
             var shown = Show(request, status);
             Sim.Publish(grant.Account, status.ReplyTo is null ? "post" : "reply", Number(status.Id), status.Text,
                 files.Select(file => PublishedFile.Of(file.MimeType, file.Bytes, file.Description)),

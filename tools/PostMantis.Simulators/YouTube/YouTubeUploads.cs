@@ -36,6 +36,10 @@ internal sealed class YouTubeUploads(YouTubeNetwork network)
         routes.On("PUT", "/upload/youtube/v3/videos", PutAsync);
     }
 
+    /// <summary>How many bytes of a session have been read, also in the middle of a request.</summary>
+    public long Received(Uri session) =>
+        _sessions[session.Query[(session.Query.LastIndexOf('=') + 1)..]].Received.Length;
+
     private async Task<IResult> StartAsync(HttpContext context, Grant grant)
     {
         var request = context.Request;
