@@ -27,13 +27,15 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
 
         // A second statement, so that it sees what the twin committed while we waited.
         var parameters = reads.Add("""
-            SELECT d.post_id
-            FROM unnest($1, $2, $3) AS w(profile_id, content_hash, moment)
-            JOIN deliveries d ON d.profile_id = w.profile_id AND d.content_hash = w.content_hash
-            JOIN posts p ON p.id = d.post_id
-            WHERE d.post_id <> $4 AND p.status <> 'draft' AND d.status NOT IN ('failed', 'canceled')
-              AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < $5
-            ORDER BY d.post_id LIMIT 1
+            SELECT same.post_id
+            FROM unnest($1, $2, $3) AS w(profile_id, content_hash, moment) CROSS JOIN LATERAL (
+                SELECT d.post_id FROM deliveries d
+                WHERE d.profile_id = w.profile_id AND d.content_hash = w.content_hash AND d.post_id <> $4
+                    AND d.status NOT IN ('failed', 'canceled')
+                    AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < $5
+                    AND (SELECT p.status FROM posts p WHERE p.id = d.post_id) <> 'draft'
+                ORDER BY d.post_id LIMIT 1) same
+            ORDER BY same.post_id LIMIT 1
             """).Parameters;
         parameters.AddWithValue(deliveries.Select(d => d.ProfileId).ToArray());
         parameters.AddWithValue(deliveries.Select(d => d.ContentHash).ToArray());

@@ -92,7 +92,7 @@ public sealed class PostAcceptor
             DeliveryRow.Insert(writes, deliveries);
             _rows.Write(writes);
             await writes.RunAsync(token);
-            Tell(post);
+            Tell(post, isSoon: deliveries.Exists(d => d.ScheduledAt <= now + QueueOptions.LongestPoll));
             return new AcceptedPost(PostResource.From(post, deliveries, caller, now),
                 input.Draft ? [] : await _forecast.WarnAsync(deliveries, now, token));
         }, ct);
@@ -242,9 +242,10 @@ public sealed class PostAcceptor
     }
 
     /// <summary>After the commit: wakes the workers and the live views.</summary>
-    internal void Tell(Post post) => _unit.AfterCommit(() =>
+    /// <param name="isSoon">False: a worker looks by itself before the first of its moments.</param>
+    internal void Tell(Post post, bool isSoon = true) => _unit.AfterCommit(() =>
     {
-        _wakeUp.Signal(WorkKind.Publish);
+        if (isSoon) _wakeUp.Signal(WorkKind.Publish);
         _wakeUp.Signal(EventWriter.Loop);
         _changes.Publish(post.UserId, post.Id);
     });

@@ -19,6 +19,9 @@ public sealed class QueueOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan ExpiryCheck { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>No wait for work is longer, however it is configured.</summary>
+    public static TimeSpan LongestPoll { get; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Longest wait for work while no other replica can make some.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00")]
     public TimeSpan PollAlone { get; set; } = TimeSpan.FromSeconds(5);
