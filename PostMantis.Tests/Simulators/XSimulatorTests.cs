@@ -98,6 +98,15 @@ public sealed class XSimulatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Of_many_who_refresh_at_once_one_gets_tokens()
+    {
+        Rules.ReplayKillsFamily = false;
+        var token = (string)(await ExchangeAsync(await CodeAsync())).Json["refresh_token"]!;
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => RefreshAsync(token)));
+        Assert.Single(answers, answer => answer.Code == 200);
+    }
+
+    [Fact]
     public async Task A_replay_spares_the_family_when_told_so()
     {
         Rules.ReplayKillsFamily = false;

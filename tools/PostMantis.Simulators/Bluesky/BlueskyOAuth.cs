@@ -119,17 +119,10 @@ internal sealed class BlueskyOAuth(BlueskyNetwork network)
             return Issue(grant, confidential);
         }
         if (form["grant_type"] != "refresh_token") return Error(400, "unsupported_grant_type", "Unsupported grant");
-        var token = form["refresh_token"].ToString();
-        if (Sim.Grants.BySpent(token) is { } replayed)
-        {
-            replayed.Revoked = true;
-            return Error(400, "invalid_grant", "Refresh token replayed");
-        }
-        if (Sim.Grants.ByRefresh(token) is not { Revoked: false } live || live.RefreshUntil <= Sim.Now
-            || live.Bound != key || live.Client != form["client_id"])
-            return Error(400, "invalid_grant", "Invalid refresh token");
-        live.Spent[token] = Sim.Now;
-        return Issue(live, confidential);
+        var (live, replayed) = Sim.Grants.Spend(form["refresh_token"], Sim.Now,
+            grant => grant.Bound == key && grant.Client == form["client_id"]);
+        if (replayed is not null) replayed.Revoked = true;
+        return live is null ? Error(400, "invalid_grant", "Invalid refresh token") : Issue(live, confidential);
     }
 
     private IResult Issue(Grant grant, bool confidential)

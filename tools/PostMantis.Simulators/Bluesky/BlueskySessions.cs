@@ -18,7 +18,10 @@ internal sealed class BlueskySessions(BlueskyNetwork network)
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.On("POST", "/xrpc/com.atproto.server.createSession", CreateAsync);
-        routes.On("POST", "/xrpc/com.atproto.server.refreshSession", context => Task.FromResult(Refresh(context)));
+        routes.On("POST", "/xrpc/com.atproto.server.refreshSession", context =>
+        {
+            lock (Sim.Grants.Gate) return Task.FromResult(Refresh(context));
+        });
         routes.On("POST", "/xrpc/com.atproto.server.deleteSession", context =>
             Task.FromResult(Delete(context.Request)));
         routes.On("GET", "/xrpc/com.atproto.server.getSession", context => network.GuardAsync(context, "", 0,

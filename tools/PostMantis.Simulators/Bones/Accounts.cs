@@ -65,6 +65,23 @@ internal sealed class Grants
     public Grant? ByRefresh(string? token) => token is null ? null
         : All.FirstOrDefault(grant => grant.Refresh == token);
 
+    /// <summary>Held by whoever looks at refresh tokens and uses them up, so that each serves once.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Uses up a refresh token: the grant it was good for, or the one it had been good for.</summary>
+    public (Grant? Live, Grant? Replayed) Spend(string? token, DateTimeOffset now, Predicate<Grant> fits)
+    {
+        lock (Gate)
+        {
+            if (BySpent(token) is { } replayed) return (null, replayed);
+            if (ByRefresh(token) is not { Revoked: false } grant || grant.RefreshUntil <= now || !fits(grant))
+                return (null, null);
+            grant.Spent[token!] = now;
+            grant.Refresh = null;
+            return (grant, null);
+        }
+    }
+
     public Grant? BySpent(string? token) =>
         token is null ? null : All.FirstOrDefault(grant => grant.Spent.ContainsKey(token));
 

@@ -83,10 +83,8 @@ internal sealed partial class TikTokConsent(TikTokNetwork network)
         }
         if (form["grant_type"] != "refresh_token") return Error("unsupported_grant_type",
             "Grant type is not supported.");
-        if (Sim.Grants.ByRefresh(form["refresh_token"]) is not { Revoked: false } live || live.RefreshUntil <= Sim.Now)
-            return Error("invalid_grant", "Refresh token is invalid or expired.");
-        live.Spent[live.Refresh!] = Sim.Now;
-        return Issue(live);
+        var (live, _) = Sim.Grants.Spend(form["refresh_token"], Sim.Now, _ => true);
+        return live is null ? Error("invalid_grant", "Refresh token is invalid or expired.") : Issue(live);
     }
 
     private IResult Issue(Grant grant)

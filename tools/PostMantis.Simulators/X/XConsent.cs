@@ -64,16 +64,9 @@ internal sealed class XConsent(XNetwork network)
         }
         if (form["grant_type"] != "refresh_token")
             return Results.Json(new { error = "unsupported_grant_type" }, statusCode: 400);
-        var old = form["refresh_token"].ToString();
-        if (Sim.Grants.BySpent(old) is { } replayed)
-        {
-            replayed.Revoked |= Rules.ReplayKillsFamily;
-            return Invalid("Value passed for the token was invalid.");
-        }
-        if (Sim.Grants.ByRefresh(old) is not { Revoked: false } live || live.RefreshUntil <= Sim.Now)
-            return Invalid("Value passed for the token was invalid.");
-        live.Spent[old] = Sim.Now;
-        return Issue(live);
+        var (live, replayed) = Sim.Grants.Spend(form["refresh_token"], Sim.Now, _ => true);
+        if (replayed is not null) replayed.Revoked |= Rules.ReplayKillsFamily;
+        return live is null ? Invalid("Value passed for the token was invalid.") : Issue(live);
     }
 
     private IResult Issue(Grant grant)
