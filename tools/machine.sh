@@ -96,6 +96,12 @@ need_chromium() {
     || fail "Chromium is missing, and the browser tests need it; as root: apt-get install chromium"
 }
 
+# Video is converted and probed by these two; without them its tests are skipped and say so.
+want_ffmpeg() {
+  command -v ffmpeg >/dev/null && command -v ffprobe >/dev/null && return
+  apt_install ffmpeg || say "ffmpeg is missing and could not be installed: the tests of video are skipped."
+}
+
 # Sets and exports Aspire, and why in aspire_reason. The feed's answer is kept: a feed that lacks the packages today is
 # not asked at every start. An unreachable feed answers nothing, so nothing is kept then.
 choose_aspire() {

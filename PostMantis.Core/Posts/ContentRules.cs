@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PostMantis.Core.Common;
+using PostMantis.Core.Media.Conversion;
+using PostMantis.Core.Media.Inspection;
 using PostMantis.Core.Providers;
 
 namespace PostMantis.Core.Posts;
@@ -38,7 +40,10 @@ public static class ContentRules
     }
 
     /// <summary>Everything the network would refuse, with pointers into the create shape.</summary>
-    public static IEnumerable<Issue> Check(IProvider provider, PostContent content, Guid profileId)
+    /// <param name="facts">Of an artifact, or null while it is on its way; without it media are only counted.</param>
+    /// <param name="tools">What this server can convert.</param>
+    public static IEnumerable<Issue> Check(IProvider provider, PostContent content, Guid profileId,
+        Func<Guid, MediaFacts?>? facts = null, MediaTools? tools = null)
     {
         ArgumentNullException.ThrowIfNull(provider);
         ArgumentNullException.ThrowIfNull(content);
@@ -68,6 +73,13 @@ public static class ContentRules
                     rules.MaxMedia, sent.Media.Count, "items");
         if (!rules.AltText && sent.Media.Any(item => item.Alt is not null))
             yield return At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} has no alternative text.");
+
+        if (rules.Media is { } media && facts is not null)
+            foreach (var issue in CheckMedia(sent.Media, media, facts, tools ?? MediaTools.None, provider.DisplayName))
+                yield return issue with
+                {
+                    Pointer = mediaAt + issue.Pointer, ProfileId = profileId, Provider = provider.Id,
+                };
 
         if (sent.Link is not null && !rules.Link)
             yield return At("/post/link", Rule.Unsupported, $"{provider.DisplayName} has no link cards.");
@@ -113,6 +125,23 @@ public static class ContentRules
             var count = TextCount.Of(text, rules);
             return count > rules.MaxText ? count : null;
         }
+    }
+
+    /// <summary>
+    /// What a network has against <paramref name="media"/>, pointers relative to their list. Files whose facts are not
+    /// known yet are left out, and then nothing is said about all together.
+    /// </summary>
+    public static IEnumerable<Issue> CheckMedia(IReadOnlyList<MediaItem> media, MediaRules rules,
+        Func<Guid, MediaFacts?> facts, MediaTools tools, string network)
+    {
+        ArgumentNullException.ThrowIfNull(media);
+        ArgumentNullException.ThrowIfNull(facts);
+        var known = media.Select(item => facts(item.ArtifactId)).ToArray();
+        if (known.All(f => f is not null)) return MediaPlanner.Plan([.. known.OfType<MediaFacts>()], rules, tools, network).Issues;
+        return known.SelectMany((one, i) => one is null
+            ? []
+            : MediaPlanner.Plan([one], rules, tools, network).Items[0].Issues
+                .Select(issue => issue with { Pointer = $"/{i}{issue.Pointer[2..]}" }));
     }
 
     private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;

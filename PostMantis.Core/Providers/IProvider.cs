@@ -56,4 +56,8 @@ public sealed record ProviderRules(
     bool Link,
     int MaxThreadParts,
     bool FirstComment,
-    bool AltText);
+    bool AltText)
+{
+    /// <summary>What each media file must be; null: nothing is asked beyond their number.</summary>
+    public MediaRules? Media { get; init; }
+}

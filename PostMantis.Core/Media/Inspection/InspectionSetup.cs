@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Core.Media.Conversion;
 
 namespace PostMantis.Core.Media.Inspection;
 
@@ -11,6 +12,7 @@ public static class InspectionSetup
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<MediaInspector>();
         services.AddSingleton<MetadataStripper>();
+        services.AddSingleton<MediaConverter>();
         return services;
     }
 }
