@@ -12,6 +12,9 @@ internal static class Networks
         ["youtube"] = sim => new YouTube.YouTubeNetwork(sim),
         ["bluesky"] = sim => new Bluesky.BlueskyNetwork(sim),
         ["mastodon"] = sim => new Mastodon.MastodonNetwork(sim),
+        ["instagram"] = sim => new Instagram.InstagramNetwork(sim),
+        ["threads"] = sim => new Threads.ThreadsNetwork(sim),
+        ["pinterest"] = sim => new Pinterest.PinterestNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;
