@@ -28,8 +28,8 @@ internal static class EngineMeasurements
         report.AddTimes($"accept, {Clients} clients, {scale}", times);
         report.AddRate($"accept, {scale}", posts, took);
         AddMemory(report, $"accept, {scale}");
-        await engine.ExecuteAsync("DELETE FROM work_items WHERE kind = 'publish'");
         await engine.NumberedAsync();
+        await engine.ClearAsync();
         return posts / took.TotalSeconds;
     }
 
@@ -38,8 +38,7 @@ internal static class EngineMeasurements
     {
         var rate = await PgbenchAsync(engine, "accept", Floors.Accept(engine.Users, engine.Profiles), Clients, 10);
         report.AddFloor("floor of accept (pgbench, 16)", rate, "accept", accepts, 0.4);
-        await engine.ExecuteAsync("DELETE FROM work_items WHERE kind = 'publish'");
-        await engine.ExecuteAsync("TRUNCATE unnumbered_events");
+        await engine.ClearAsync();
     }
 
     /// <summary>A backlog released at once, through the ledger, audit and events, to a network that takes all.</summary>
