@@ -129,8 +129,11 @@ internal sealed class Engine : IAsyncDisposable
     public async Task GoAsync()
     {
         await ExecuteAsync("UPDATE instance_state SET paused_at = NULL");
-        _app.Services.GetRequiredService<WakeUp>().Signal(WorkKind.Publish);
+        Wake();
     }
+
+    /// <summary>Has the publish loop look for the next moment, as accepting a post for soon does.</summary>
+    public void Wake() => _app.Services.GetRequiredService<WakeUp>().Signal(WorkKind.Publish);
 
     /// <summary>
     /// Lays posts of two deliveries each, as accepting them would, spread over the profiles and due at
