@@ -64,6 +64,9 @@ internal sealed class ApiAnswer : IResult
         IsReplayed = isReplayed,
     };
 
+    /// <summary>What an idempotency key remembers of it.</summary>
+    public KeyedAnswer Keyed() => new(Status, Location, Body, ResourceId);
+
     public async Task ExecuteAsync(HttpContext httpContext)
     {
         var response = httpContext.Response;

@@ -17,54 +17,69 @@ namespace PostMantis.Api.Http;
 /// </summary>
 internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed) : IEndpointFilter
 {
-    private const string Header = "Idempotency-Key";
-
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        if (!http.Request.Headers.ContainsKey(Header)) return await next(context);
-        var key = ReadKey(http.Request);
         var caller = context.Arguments.OfType<Caller>().Single();
         var body = context.Arguments.OfType<JsonBody>().SingleOrDefault()?.Value ?? [];
+        if (IdempotentRequest.KeyOf(http.Request, caller, body) is not { } use) return await next(context);
         caller.Require(needed(body));
-        var fingerprint = FingerprintOf(http.Request, body);
-        var ct = http.RequestAborted;
-
         var services = http.RequestServices;
         var store = services.GetRequiredService<IdempotencyStore>();
+        return await IdempotentRequest.RunAsync(services, caller, use, token =>
+            services.GetRequiredService<UnitOfWork>().RunAsync<(ApiAnswer?, IdempotencyKey?)>(async ct =>
+            {
+                if (await store.BeginAsync(use, ct) is { } first) return (null, first);
+                var answer = (ApiAnswer)(await next(context))!;
+                await store.StoreAsync(use, answer.Keyed(), ct);
+                return (answer, null);
+            }, token), http.RequestAborted);
+    }
+}
+
+/// <summary>A request that may carry an <c>Idempotency-Key</c>.</summary>
+internal static class IdempotentRequest
+{
+    private const string Header = "Idempotency-Key";
+
+    /// <summary>The key of the request; null without one.</summary>
+    /// <exception cref="ProblemException">invalidRequest: the header is malformed.</exception>
+    public static KeyUse? KeyOf(HttpRequest request, Caller caller, JsonObject body) =>
+        request.Headers.ContainsKey(Header)
+            ? new KeyUse(caller.UserId, ReadKey(request), FingerprintOf(request, body))
+            : null;
+
+    /// <summary>
+    /// Runs an operation that answers anew or by the key's first answer, and looks the key up when the commit's answer
+    /// was lost.
+    /// </summary>
+    public static async Task<ApiAnswer> RunAsync(IServiceProvider services, Caller caller, KeyUse? use,
+        Func<CancellationToken, Task<(ApiAnswer? Answer, IdempotencyKey? First)>> run, CancellationToken ct)
+    {
         try
         {
-            return await services.GetRequiredService<UnitOfWork>().RunAsync(async token =>
-            {
-                if (await store.BeginAsync(caller.UserId, key, fingerprint, token) is { } first)
-                {
-                    if (first.ResourceId is { } postId)
-                        await services.GetRequiredService<PostReader>().GetAsync(caller, postId, token);
-                    return ApiAnswer.Stored(first, isReplayed: true);
-                }
-                var answer = (ApiAnswer)(await next(context))!;
-                await store.StoreAsync(caller.UserId, key, fingerprint, answer.Status, answer.Location, answer.Body,
-                    answer.ResourceId, token);
-                return answer;
-            }, ct);
+            var (answer, first) = await run(ct);
+            if (first is null) return answer!;
+            if (first.ResourceId is { } postId)
+                await services.GetRequiredService<PostReader>().GetAsync(caller, postId, ct);
+            return ApiAnswer.Stored(first, isReplayed: true);
         }
-        catch (CommitInDoubtException)
+        catch (CommitInDoubtException) when (use is not null)
         {
             // The key went with the effect: if it is there, so is the effect, and this is its answer.
-            if (await FindAsync(services, caller.UserId, key, fingerprint, ct) is { } committed) return committed;
+            if (await FindAsync(services, use, ct) is { } committed) return committed;
             throw;
         }
     }
 
-    private static async Task<ApiAnswer?> FindAsync(
-        IServiceProvider services, Guid userId, string key, byte[] fingerprint, CancellationToken ct)
+    private static async Task<ApiAnswer?> FindAsync(IServiceProvider services, KeyUse use, CancellationToken ct)
     {
         await using var scope = services.CreateAsyncScope();
         IdempotencyKey? first;
         try
         {
             first = await scope.ServiceProvider.GetRequiredService<UnitOfWork>().RunAsync(token => scope.ServiceProvider
-                .GetRequiredService<IdempotencyStore>().BeginAsync(userId, key, fingerprint, token), ct);
+                .GetRequiredService<IdempotencyStore>().BeginAsync(use, token), ct);
             if (first is null) return null;
         }
         catch (ProblemException)

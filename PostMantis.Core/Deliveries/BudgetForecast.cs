@@ -33,32 +33,34 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
     /// A warning for each delivery whose moment falls into a window that will be full, as far as is known now. Without
     /// rules it asks the database nothing.
     /// </summary>
-    internal async Task<IReadOnlyList<Issue>> WarnAsync(
+    /// <param name="deliveries">Those of one post or of several.</param>
+    /// <returns>The warnings by post id.</returns>
+    internal async Task<ILookup<Guid, Issue>> WarnAsync(
         IReadOnlyCollection<Delivery> deliveries, DateTimeOffset now, CancellationToken ct)
     {
         List<(Delivery Delivery, DateTimeOffset Moment, BudgetRule Rule)> asked = [];
-        List<Issue> warnings = [];
+        List<(Guid PostId, Issue Warning)> warnings = [];
         foreach (var delivery in deliveries)
         {
             var moment = delivery.ScheduledAt is { } at && at > now ? at : now;
             if (book.ExhaustedUntil(delivery.Provider, delivery.ProfileId, now) is { } until && moment < until)
-                warnings.Add(Warning(delivery, "The network takes no more for now", until, null, null));
+                warnings.Add((delivery.PostId, Warning(delivery, "The network takes no more for now", until, null, null)));
             asked.AddRange(book.RulesOf(delivery.Provider).Select(rule => (delivery, moment, rule)));
         }
-        if (asked.Count == 0) return warnings;
+        if (asked.Count == 0) return warnings.ToLookup(w => w.PostId, w => w.Warning);
 
         var planned = await PlannedAsync([.. asked.Select(a => (a.Delivery.ProfileId, From(a.Rule, a.Moment), a.Moment,
-            a.Rule.Scope == BudgetScope.Profile ? a.Rule.Limit : 0))], asked[0].Delivery.PostId, now, ct);
+            a.Rule.Scope == BudgetScope.Profile ? a.Rule.Limit : 0, a.Delivery.PostId))], now, ct);
         var uses = await budgets.UsesAsync([.. asked.Select(a => (a.Delivery.Provider, a.Delivery.ProfileId, a.Rule))], ct);
         for (var i = 0; i < asked.Count; i++)
         {
             var (delivery, moment, rule) = asked[i];
             var taken = uses[i].UsedAt(moment) + planned[i];
             if (taken < rule.Limit) continue;
-            warnings.Add(Warning(delivery, $"The budget {rule.Name} is used up at that moment",
-                uses[i].NextFreeAt(moment, planned[i]), rule.Limit, taken));
+            warnings.Add((delivery.PostId, Warning(delivery, $"The budget {rule.Name} is used up at that moment",
+                uses[i].NextFreeAt(moment, planned[i]), rule.Limit, taken)));
         }
-        return warnings;
+        return warnings.ToLookup(w => w.PostId, w => w.Warning);
     }
 
     private static Issue Warning(Delivery delivery, string what, DateTimeOffset free, int? limit, int? actual) =>
@@ -70,7 +72,7 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
     {
         var states = await budgets.ReadAsync(profile.Provider, profile.Id, now, ct);
         var planned = await PlannedAsync([.. states.Select(s =>
-            (profile.Id, DateTimeOffset.UnixEpoch, now + s.Rule.Window, int.MaxValue))], Guid.Empty, now, ct);
+            (profile.Id, DateTimeOffset.UnixEpoch, now + s.Rule.Window, int.MaxValue, Guid.Empty))], now, ct);
         List<BudgetForecastResource> rules = [.. states.Select((s, i) => new BudgetForecastResource(s.Rule.Name,
             s.Rule.Scope, s.Rule.Kind, s.Rule.Limit, s.Rule.Window.TotalSeconds, s.Used, s.Left, planned[i], s.ResetsAt,
             s.NextFreeAt))];
@@ -91,22 +93,24 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
 
     // Deliveries that nobody has begun and that will be due after From and not after To, counted no further than Most.
     private async Task<IReadOnlyList<int>> PlannedAsync(
-        IReadOnlyList<(Guid ProfileId, DateTimeOffset From, DateTimeOffset To, int Most)> spans, Guid exceptPost,
+        IReadOnlyList<(Guid ProfileId, DateTimeOffset From, DateTimeOffset To, int Most, Guid ExceptPost)> spans,
         DateTimeOffset now, CancellationToken ct)
     {
         if (spans.Count == 0) return [];
         var (profiles, most) = (spans.Select(s => s.ProfileId).ToArray(), spans.Select(s => s.Most).ToArray());
         var (from, to) = (spans.Select(s => s.From).ToArray(), spans.Select(s => s.To).ToArray());
+        var except = spans.Select(s => s.ExceptPost).ToArray();
         return await db.Database.SqlQuery<int>($"""
             SELECT (SELECT count(*)::int FROM (
                 SELECT 1 FROM deliveries d
-                WHERE d.profile_id = s.profile_id AND d.status = 'pending' AND d.post_id <> {exceptPost}
+                WHERE d.profile_id = s.profile_id AND d.status = 'pending' AND d.post_id <> s.except_post
                     AND d.scheduled_at <= s.until AND d.phase IN ('waiting', 'deferred', 'retrying')
                     AND greatest(coalesce(d.next_attempt_at, d.scheduled_at), {now}) > s.since
                     AND greatest(coalesce(d.next_attempt_at, d.scheduled_at), {now}) <= s.until
                     AND EXISTS (SELECT 1 FROM posts p WHERE p.id = d.post_id AND p.status IN ('scheduled', 'publishing'))
                 LIMIT s.most) planned) AS "Value"
-            FROM unnest({profiles}, {from}, {to}, {most}) WITH ORDINALITY AS s(profile_id, since, until, most, n)
+            FROM unnest({profiles}, {from}, {to}, {most}, {except}) WITH ORDINALITY
+                AS s(profile_id, since, until, most, except_post, n)
             ORDER BY s.n
             """).ToListAsync(ct);
     }

@@ -15,6 +15,7 @@ public static class DeliveriesSetup
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<PostReader>();
         services.AddScoped<PostAcceptor>();
+        services.AddSingleton<PostIntake>();
         services.AddScoped<PostEditor>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ProfileDisconnector>();

@@ -20,38 +20,54 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
     public async Task CheckAsync(
         Post post, IReadOnlyCollection<Delivery> deliveries, CancellationToken ct, DateTimeOffset? now = null)
     {
-        if (deliveries.Count == 0) return;
+        if ((await FindAsync([.. deliveries.Select(d => new Said(post.Id, d, now ?? d.ScheduledAt!.Value))], ct))
+            .TryGetValue(post.Id, out var existing)) throw Problem(existing);
+    }
+
+    /// <summary>Finds which posts of many repeat what another one says, stored already.</summary>
+    /// <returns>The existing post by the id of the one that repeats it.</returns>
+    public async Task<IReadOnlyDictionary<Guid, Guid>> FindAsync(IReadOnlyList<Said> said, CancellationToken ct)
+    {
+        Dictionary<Guid, Guid> existing = [];
+        if (said.Count == 0) return existing;
         await using var reads = unit.Batch();
         reads.Add("SELECT pg_advisory_xact_lock(k) FROM unnest($1) k").Parameters
-            .AddWithValue(deliveries.Select(LockOf).Order().ToArray());
+            .AddWithValue(said.Select(s => LockOf(s.Delivery)).Distinct().Order().ToArray());
 
         // A second statement, so that it sees what the twin committed while we waited.
         var parameters = reads.Add("""
-            SELECT same.post_id
-            FROM unnest($1, $2, $3) AS w(profile_id, content_hash, moment) CROSS JOIN LATERAL (
+            SELECT w.own, same.post_id
+            FROM unnest($1, $2, $3, $4) AS w(profile_id, content_hash, moment, own) CROSS JOIN LATERAL (
                 SELECT d.post_id FROM deliveries d
-                WHERE d.profile_id = w.profile_id AND d.content_hash = w.content_hash AND d.post_id <> $4
+                WHERE d.profile_id = w.profile_id AND d.content_hash = w.content_hash AND d.post_id <> w.own
                     AND d.status NOT IN ('failed', 'canceled')
                     AND abs(extract(epoch FROM coalesce(d.published_at, d.scheduled_at) - w.moment)) < $5
                     AND (SELECT p.status FROM posts p WHERE p.id = d.post_id) <> 'draft'
                 ORDER BY d.post_id LIMIT 1) same
-            ORDER BY same.post_id LIMIT 1
+            ORDER BY same.post_id
             """).Parameters;
-        parameters.AddWithValue(deliveries.Select(d => d.ProfileId).ToArray());
-        parameters.AddWithValue(deliveries.Select(d => d.ContentHash).ToArray());
-        parameters.AddWithValue(deliveries.Select(d => now ?? d.ScheduledAt!.Value).ToArray());
-        parameters.AddWithValue(post.Id);
+        parameters.AddWithValue(said.Select(s => s.Delivery.ProfileId).ToArray());
+        parameters.AddWithValue(said.Select(s => s.Delivery.ContentHash).ToArray());
+        parameters.AddWithValue(said.Select(s => s.Moment).ToArray());
+        parameters.AddWithValue(said.Select(s => s.PostId).ToArray());
         parameters.AddWithValue(Window.TotalSeconds);
-        List<Guid> existing = [];
-        await using (var row = await reads.ReadAsync(ct))
-        {
-            await row.NextResultAsync(ct);
-            while (await row.ReadAsync(ct)) existing.Add(row.GetGuid(0));
-        }
-        if (existing.Count == 0) return;
-        throw new ProblemException(ProblemCode.DuplicatePost,
-            "The same content goes to the same profile within 24 hours. Send allowDuplicate: true if that is meant.",
-            extensions: new Dictionary<string, object?> { ["existingPostId"] = existing[0] });
+        await using var row = await reads.ReadAsync(ct);
+        await row.NextResultAsync(ct);
+        while (await row.ReadAsync(ct)) existing.TryAdd(row.GetGuid(0), row.GetGuid(1));
+        return existing;
+    }
+
+    public static ProblemException Problem(Guid existingPostId) => new(ProblemCode.DuplicatePost,
+        "The same content goes to the same profile within 24 hours. Send allowDuplicate: true if that is meant.",
+        extensions: new Dictionary<string, object?> { ["existingPostId"] = existingPostId });
+
+    /// <summary>What a delivery says, when.</summary>
+    internal readonly record struct Said(Guid PostId, Delivery Delivery, DateTimeOffset Moment)
+    {
+        /// <summary>Whether both say the same to the same profile within the window.</summary>
+        public bool Repeats(Said other) => PostId != other.PostId && Delivery.ProfileId == other.Delivery.ProfileId
+            && (Moment - other.Moment).Duration() < Window
+            && Delivery.ContentHash.AsSpan().SequenceEqual(other.Delivery.ContentHash);
     }
 
     private static long LockOf(Delivery delivery)

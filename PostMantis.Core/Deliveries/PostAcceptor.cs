@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
+using PostMantis.Core.Idempotency;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
@@ -31,13 +32,15 @@ public sealed class PostAcceptor
     private readonly TimeProvider _time;
     private readonly DeliveryTelemetry _telemetry;
     private readonly BudgetForecast _forecast;
+    private readonly IdempotencyStore _keys;
 
     public PostAcceptor(UnitOfWork unit, PendingRows rows, ProviderCatalog catalog, PostEvents events, AuditLog audit,
-        WakeUp wakeUp, PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast)
+        WakeUp wakeUp, PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast,
+        IdempotencyStore keys)
     {
         ArgumentNullException.ThrowIfNull(unit);
-        (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast) =
-            (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast);
+        (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast, _keys) =
+            (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast, keys);
         _planner = new PostPlanner(_db, catalog, time);
         _duplicates = new DuplicateGuard(unit);
         _cap = new DailyCap(_db, time);
@@ -61,41 +64,125 @@ public sealed class PostAcceptor
     {
         ArgumentNullException.ThrowIfNull(caller);
         caller.Require(NeededBy(body));
-        var input = Read(body);
-        return await _unit.RunAsync(async token =>
+        var creation = (await CreateAsync([new Creation(caller, Read(body), Activity.Current?.Id)], limitsWaits: false, ct))[0];
+        return creation.Refused is null ? creation.Accepted! : throw creation.Refused;
+    }
+
+    /// <summary>
+    /// Takes several posts, of anyone, in one transaction: what is refused leaves the others alone. Only a lone one may be
+    /// under a daily cap.
+    /// </summary>
+    /// <param name="limitsWaits">Rather fails than waits long for what another transaction holds.</param>
+    /// <returns>The same <paramref name="creations"/>, each accepted, refused, or answered by its key.</returns>
+    internal Task<IReadOnlyList<Creation>> CreateAsync(
+        IReadOnlyList<Creation> creations, bool limitsWaits, CancellationToken ct) =>
+        _unit.RunAsync<IReadOnlyList<Creation>>(async token =>
         {
-            var plan = await _planner.PlanAsync(caller, input, token);
+            if (limitsWaits) _unit.LimitWaits();
+            await BeginAsync(creations, token);
             var now = _time.GetUtcNow();
+            List<Creation> open = [.. creations.Where(c => c.IsOpen)];
+            var plans = await _planner.PlanAsync([.. open.Select(c => (c.Caller, c.Input))], token);
+            for (var i = 0; i < open.Count; i++) Lay(open[i], plans[i], now);
+            await GuardAsync([.. open.Where(c => c.IsOpen && !c.Input.Draft)], now, token);
+            open.RemoveAll(c => !c.IsOpen);
+            if (open.Count == 0) return creations;
+
+            using var gathering = _rows.Gather();
+            foreach (var creation in open) Take(creation, now);
+            var warnings = await _forecast.WarnAsync(
+                [.. open.Where(c => !c.Input.Draft).SelectMany(c => c.Deliveries)], now, token);
+            List<(KeyUse, KeyedAnswer)> answers = [];
+            foreach (var creation in open)
+            {
+                var accepted = creation.Accepted = new AcceptedPost(PostResource.From(creation.Post!, creation.Deliveries,
+                    creation.Caller, now), [.. warnings[creation.Post!.Id]]);
+                if (creation.Key is { } key) answers.Add((key, creation.Write!(accepted)));
+            }
+            await using var writes = _unit.Batch();
+            PostRow.Insert(writes, [.. open.Select(c => c.Post!)]);
+            DeliveryRow.Insert(writes, [.. open.SelectMany(c => c.Deliveries)]);
+            _rows.Write(writes);
+            _keys.Write(writes, answers);
+            await writes.RunAsync(token);
+            foreach (var creation in open)
+                Tell(creation.Post!, creation.Deliveries.Exists(d => d.ScheduledAt <= now + QueueOptions.LongestPoll));
+            return creations;
+        }, ct);
+
+    private async Task BeginAsync(IReadOnlyList<Creation> creations, CancellationToken ct)
+    {
+        var keyed = creations.Where(c => c.Key is not null).ToList();
+        var standings = await _keys.BeginAsync([.. keyed.Select(c => c.Key!)], ct);
+        for (var i = 0; i < keyed.Count; i++) (keyed[i].First, keyed[i].Refused) = standings[i];
+
+        // The key first: what was accepted once is answered again whatever the body has become.
+        foreach (var creation in creations.Where(c => c.IsOpen)) creation.Refused = creation.Malformed;
+    }
+
+    private static void Lay(Creation creation, PostPlan plan, DateTimeOffset now)
+    {
+        var (caller, input) = (creation.Caller, creation.Input);
+        try
+        {
             Refuse(plan.Faults, now);
             if (!input.Draft) Refuse(plan.Issues, now);
+        }
+        catch (ProblemException refused)
+        {
+            creation.Refused = refused;
+            return;
+        }
+        var post = creation.Post = new Post
+        {
+            Id = Ids.New(now),
+            UserId = caller.UserId,
+            TestMode = plan.Profiles.Count > 0 ? plan.Profiles[0].TestMode : caller.TestMode ?? false,
+            CreatedByType = caller.ActorType,
+            CreatedById = caller.ActorId,
+            Traceparent = creation.Traceparent,
+            CreatedAt = now,
+            UpdatedAt = now,
+        };
+        Write(post, input);
+        post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
+        creation.Deliveries = Lay(post, plan, now);
+    }
 
-            var post = new Post
+    private async Task GuardAsync(IReadOnlyList<Creation> creations, DateTimeOffset now, CancellationToken ct)
+    {
+        foreach (var creation in creations)
+        {
+            Due(creation.Post!, creation.Deliveries, now);
+            try
             {
-                Id = Ids.New(now),
-                UserId = caller.UserId,
-                TestMode = plan.Profiles.Count > 0 ? plan.Profiles[0].TestMode : caller.TestMode ?? false,
-                CreatedByType = caller.ActorType,
-                CreatedById = caller.ActorId,
-                Traceparent = Activity.Current?.Id,
-                CreatedAt = now,
-                UpdatedAt = now,
-            };
-            Write(post, input);
-            post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
-            var deliveries = Lay(post, plan, now);
-            using var gathering = _rows.Gather();
-            _events.Add(post, EventTypes.PostCreated);
-            _audit.Add(caller, "post.created", PostResource.Kind, post.Id, post.Id);
-            if (!input.Draft) await AcceptAsync(caller, post, deliveries, input.AllowDuplicate, now, token);
-            await using var writes = _unit.Batch();
-            PostRow.Insert(writes, [post]);
-            DeliveryRow.Insert(writes, deliveries);
-            _rows.Write(writes);
-            await writes.RunAsync(token);
-            Tell(post, isSoon: deliveries.Exists(d => d.ScheduledAt <= now + QueueOptions.LongestPoll));
-            return new AcceptedPost(PostResource.From(post, deliveries, caller, now),
-                input.Draft ? [] : await _forecast.WarnAsync(deliveries, now, token));
-        }, ct);
+                await _cap.CheckAsync(creation.Caller, ct);
+            }
+            catch (ProblemException refused)
+            {
+                creation.Refused = refused;
+            }
+        }
+        var existing = await _duplicates.FindAsync(
+            [.. creations.Where(c => c.IsOpen && !c.Input.AllowDuplicate).SelectMany(c => c.Said())], ct);
+        List<DuplicateGuard.Said> said = [];
+        foreach (var creation in creations.Where(c => c.IsOpen))
+        {
+            var own = creation.Said().ToList();
+            if (existing.TryGetValue(creation.Post!.Id, out var id)) creation.Refused = DuplicateGuard.Problem(id);
+            else if (!creation.Input.AllowDuplicate
+                && said.Find(earlier => own.Exists(earlier.Repeats)) is { Delivery: not null } same)
+                creation.Refused = DuplicateGuard.Problem(same.PostId);
+            else said.AddRange(own);
+        }
+    }
+
+    private void Take(Creation creation, DateTimeOffset now)
+    {
+        var post = creation.Post!;
+        _events.Add(post, EventTypes.PostCreated);
+        _audit.Add(creation.Caller, "post.created", PostResource.Kind, post.Id, post.Id);
+        if (!creation.Input.Draft) Take(creation.Caller, post, creation.Deliveries, creation.Traceparent, now);
     }
 
     /// <summary>Reads the create shape and refuses what is malformed.</summary>
@@ -176,15 +263,26 @@ public sealed class PostAcceptor
     internal async Task AcceptAsync(Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries,
         bool allowDuplicate, DateTimeOffset now, CancellationToken ct)
     {
+        Due(post, deliveries, now);
+        await _cap.CheckAsync(caller, ct);
+        if (!allowDuplicate) await _duplicates.CheckAsync(post, deliveries, ct);
+        Take(caller, post, deliveries, Activity.Current?.Id, now);
+    }
+
+    // Without a moment, it is now.
+    private static void Due(Post post, IEnumerable<Delivery> deliveries, DateTimeOffset now)
+    {
         post.ScheduledAt ??= now;
         foreach (var delivery in deliveries)
         {
             delivery.ScheduledAt ??= post.ScheduledAt;
             delivery.LatestAt = Latest(post, delivery.ScheduledAt);
         }
-        await _cap.CheckAsync(caller, ct);
-        if (!allowDuplicate) await _duplicates.CheckAsync(post, deliveries, ct);
+    }
 
+    private void Take(
+        Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries, string? traceparent, DateTimeOffset now)
+    {
         post.Accept(caller.ActorId, caller.Rules.ApprovalRequired, caller.Rules.DailyCap is not null, now);
         post.OpenDeliveries = deliveries.Count;
         if (post.Status == PostStatus.AwaitingApproval)
@@ -192,15 +290,16 @@ public sealed class PostAcceptor
             _audit.Add(caller, "post.approvalRequested", PostResource.Kind, post.Id, post.Id);
             return;
         }
-        Release(post, deliveries, caller.Rules, now);
+        Release(post, deliveries, caller.Rules, traceparent, now);
         _audit.Add(caller, "post.accepted", PostResource.Kind, post.Id, post.Id);
     }
 
     /// <summary>Hands an accepted post to the queue.</summary>
-    internal void Release(Post post, IEnumerable<Delivery> deliveries, KeyRules rules, DateTimeOffset now)
+    internal void Release(
+        Post post, IEnumerable<Delivery> deliveries, KeyRules rules, string? traceparent, DateTimeOffset now)
     {
         post.MoveTo(PostStatus.Scheduled, now);
-        foreach (var item in deliveries.Select(d => Enqueue(d, rules, now)))
+        foreach (var item in deliveries.Select(d => Enqueue(d, rules, traceparent, now)))
         {
             if (_rows.IsOpen) _rows.Add(item);
             else _db.WorkItems.Add(item);
@@ -210,7 +309,7 @@ public sealed class PostAcceptor
     }
 
     /// <summary>The work item of a delivery, due at its moment or when its key's quiet hours end.</summary>
-    internal static WorkItem Enqueue(Delivery delivery, KeyRules rules, DateTimeOffset now)
+    internal static WorkItem Enqueue(Delivery delivery, KeyRules rules, string? traceparent, DateTimeOffset now)
     {
         var runAt = Due(delivery, rules, now);
         return new WorkItem
@@ -222,7 +321,7 @@ public sealed class PostAcceptor
             Lane = delivery.ProfileId,
             Pool = delivery.Provider,
             RunAt = runAt,
-            Traceparent = Activity.Current?.Id,
+            Traceparent = traceparent,
             CreatedAt = now,
         };
     }

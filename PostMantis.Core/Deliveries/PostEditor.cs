@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
@@ -68,7 +69,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 }
                 else if (post.Status == PostStatus.Scheduled)
                 {
-                    _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, now));
+                    _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, Activity.Current?.Id, now));
                 }
             }
             if (!isDraft)
@@ -142,7 +143,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             foreach (var delivery in held.Deliveries.Where(d => d.ScheduledAt < now))
                 (delivery.ScheduledAt, delivery.LatestAt) = (now, PostAcceptor.Latest(held.Post, now));
             held.Post.MoveTo(PostStatus.Pending, now);
-            acceptor.Release(held.Post, held.Deliveries, caller.Rules, now);
+            acceptor.Release(held.Post, held.Deliveries, caller.Rules, Activity.Current?.Id, now);
             audit.Add(caller, "post.approved", PostResource.Kind, postId, postId);
             return Task.CompletedTask;
         }, ct);
@@ -217,7 +218,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             delivery.LatestAt = PostAcceptor.Latest(post, delivery.ScheduledAt > now ? delivery.ScheduledAt : now);
             if (post.Status == PostStatus.Completed) post.MoveTo(PostStatus.Publishing, now);
             post.OpenDeliveries++;
-            _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, now));
+            _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, Activity.Current?.Id, now));
             audit.Add(caller, "delivery.retried", DeliveryResource.Kind, deliveryId, postId);
 
             Issue Relative(Issue issue) => issue with

@@ -24,19 +24,31 @@ internal sealed record PostPlan(
 internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, TimeProvider time)
 {
     /// <summary>Plans <paramref name="input"/> for <paramref name="caller"/>; one query, no effects.</summary>
-    public async Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct)
+    public async Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct) =>
+        (await PlanAsync([(caller, input)], ct))[0];
+
+    /// <summary>As <see cref="PlanAsync(Caller, PostInput, CancellationToken)"/>, for many with the same query.</summary>
+    public async Task<IReadOnlyList<PostPlan>> PlanAsync(
+        IReadOnlyList<(Caller Caller, PostInput Input)> asked, CancellationToken ct)
+    {
+        var wanted = asked.SelectMany(a => a.Input.Profiles).Distinct().ToArray();
+        var users = asked.Select(a => a.Caller.UserId).Distinct().ToArray();
+        var found = wanted.Length == 0
+            ? []
+            : await db.Profiles.AsNoTracking().Where(p => users.Contains(p.UserId) && wanted.Contains(p.Id))
+                .ToDictionaryAsync(p => p.Id, ct);
+        return [.. asked.Select(a => Plan(a.Caller, a.Input, found))];
+    }
+
+    private PostPlan Plan(Caller caller, PostInput input, Dictionary<Guid, Profile> found)
     {
         List<Issue> faults = [], issues = [];
         var wanted = input.Profiles;
-        var found = wanted.Count == 0
-            ? []
-            : await db.Profiles.InScope(caller).AsNoTracking().Where(p => wanted.Contains(p.Id))
-                .ToDictionaryAsync(p => p.Id, ct);
         List<Profile> profiles = [];
         for (var i = 0; i < wanted.Count; i++)
         {
             var at = $"{PostInput.Pointers.Profiles}/{i}";
-            if (!found.TryGetValue(wanted[i], out var profile))
+            if (!found.TryGetValue(wanted[i], out var profile) || !caller.Covers(profile))
             {
                 faults.Add(new Issue(at, Rule.NotFound, "There is no such profile in this scope.", ProfileId: wanted[i]));
                 continue;

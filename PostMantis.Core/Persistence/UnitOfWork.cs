@@ -10,12 +10,25 @@ namespace PostMantis.Core.Persistence;
 public sealed class UnitOfWork(PostMantisDb db)
 {
     private readonly List<Action> _afterCommit = [];
+    private bool _limitsWaits;
 
     /// <summary>The context whose connection carries the transaction.</summary>
     public PostMantisDb Db => db;
 
     /// <summary>Statements for one round trip, on the connection and in the transaction of this unit.</summary>
-    public SqlBatch Batch() => new(db);
+    public SqlBatch Batch()
+    {
+        var batch = new SqlBatch(db);
+        if (_limitsWaits) batch.Add("SET LOCAL lock_timeout = '500ms'");
+        _limitsWaits = false;
+        return batch;
+    }
+
+    /// <summary>
+    /// From the next batch on, the open transaction waits half a second for what another one holds and then fails
+    /// (lock_not_available).
+    /// </summary>
+    public void LimitWaits() => _limitsWaits = true;
 
     /// <summary>Runs <paramref name="work"/> in a transaction at read committed and commits it.</summary>
     /// <exception cref="CommitInDoubtException">The answer to the commit was lost.</exception>
@@ -24,6 +37,7 @@ public sealed class UnitOfWork(PostMantisDb db)
         if (db.Database.CurrentTransaction is not null) return await work(ct);
 
         _afterCommit.Clear();
+        _limitsWaits = false;
         T result;
         await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct))
         {

@@ -18,6 +18,18 @@ public static class ProfileScope
         return profiles;
     }
 
+    /// <summary>As <see cref="InScope"/>, asked of one profile that was read already.</summary>
+    public static bool Covers(this Caller caller, Profile profile)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(profile);
+        return profile.UserId == caller.UserId
+            && (caller.TestMode is not { } testMode || profile.TestMode == testMode)
+            && (caller.Providers.Count == 0 || caller.Providers.Contains(profile.Provider))
+            && (caller.BrandIds.Count == 0 || (profile.BrandId is { } brand && caller.BrandIds.Contains(brand)))
+            && (caller.ProfileIds.Count == 0 || caller.ProfileIds.Contains(profile.Id));
+    }
+
     /// <summary>Whether the caller's key is narrower than everything of its user and mode.</summary>
     public static bool IsNarrowed(this Caller caller)
     {

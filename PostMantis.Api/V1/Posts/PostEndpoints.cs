@@ -18,7 +18,7 @@ internal static class PostEndpoints
     public static void MapPosts(this IEndpointRouteBuilder v1)
     {
         var posts = v1.MapGroup("/posts").WithTags(Tag);
-        posts.MapPost("/", CreateAsync).WithName("CreatePost").WithIdempotencyKey(PostAcceptor.NeededBy)
+        posts.MapPost("/", CreateAsync).WithName("CreatePost").WithMetadata(new TakesIdempotencyKey())
             .WithSummary("Store a draft or accept a post")
             .WithDescription("202 means stored durably, not sent. One error on one profile refuses the whole post. "
                 + "Drafts are stored despite issues (201) and return them.")
@@ -67,10 +67,18 @@ internal static class PostEndpoints
     }
 
     private static async Task<ApiAnswer> CreateAsync(
-        JsonBody body, Caller caller, PostAcceptor acceptor, HttpContext http, CancellationToken ct)
+        JsonBody body, Caller caller, PostIntake intake, HttpContext http, CancellationToken ct)
     {
         NoQuery(http);
-        return ApiAnswer.Accepted(await acceptor.CreateAsync(caller, body.Value, ct), created: true);
+        var use = IdempotentRequest.KeyOf(http.Request, caller, body.Value);
+        return await IdempotentRequest.RunAsync(http.RequestServices, caller, use, async token =>
+        {
+            ApiAnswer? answer = null;
+            var (accepted, first) = await intake.CreateAsync(caller, body.Value, use, post =>
+                (answer = ApiAnswer.Accepted(post, created: true)).Keyed(), token);
+            if (accepted is not null) answer ??= ApiAnswer.Accepted(accepted, created: true);
+            return (answer, first);
+        }, ct);
     }
 
     private static async Task<ApiAnswer> ListAsync(

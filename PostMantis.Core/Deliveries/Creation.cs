@@ -1,0 +1,37 @@
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Idempotency;
+using PostMantis.Core.Posts;
+
+namespace PostMantis.Core.Deliveries;
+
+/// <summary>One request to create a post, on its way to being accepted.</summary>
+/// <param name="Traceparent">Of the request.</param>
+/// <param name="Key">Its idempotency key, whose answer <paramref name="Write"/> writes out.</param>
+/// <param name="Malformed">Why <paramref name="Input"/> cannot be read; told unless the key has an answer.</param>
+internal sealed record Creation(Caller Caller, PostInput Input, string? Traceparent, KeyUse? Key = null,
+    Func<AcceptedPost, KeyedAnswer>? Write = null, ProblemException? Malformed = null)
+{
+    public AcceptedPost? Accepted { get; set; }
+
+    /// <summary>The first answer to its key.</summary>
+    public IdempotencyKey? First { get; set; }
+
+    public ProblemException? Refused { get; set; }
+
+    public Post? Post { get; set; }
+
+    public List<Delivery> Deliveries { get; set; } = [];
+
+    /// <summary>Whether it may still be accepted.</summary>
+    public bool IsOpen => First is null && Refused is null;
+
+    /// <summary>Caps are counted one post at a time.</summary>
+    public bool GoesAlone => Caller.Rules.DailyCap is not null;
+
+    /// <summary>Forgets a try that was rolled back.</summary>
+    public void Reset() => (Accepted, First, Refused, Post, Deliveries) = (null, null, null, null, []);
+
+    public IEnumerable<DuplicateGuard.Said> Said() =>
+        Deliveries.Select(d => new DuplicateGuard.Said(Post!.Id, d, d.ScheduledAt!.Value));
+}
