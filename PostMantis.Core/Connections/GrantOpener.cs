@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
@@ -31,18 +32,45 @@ public sealed class GrantOpener(
 
     /// <summary>The tokens of one connection.</summary>
     public async Task<GrantOutcome> OpenAsync(Guid connectionId, CancellationToken ct) =>
-        (await OpenAsync([connectionId], ct))[connectionId];
+        await db.Connections.AsNoTracking().SingleOrDefaultAsync(c => c.Id == connectionId, ct) is { } connection
+            ? await OpenAsync(connection, ct)
+            : Gone();
 
-    /// <summary>The tokens of several connections in one query.</summary>
+    /// <summary>The tokens of several connections that were read already.</summary>
     public async Task<IReadOnlyDictionary<Guid, GrantOutcome>> OpenAsync(
-        IReadOnlyCollection<Guid> connectionIds, CancellationToken ct)
+        IReadOnlyCollection<Connection> connections, CancellationToken ct)
     {
-        var ids = connectionIds.Distinct().ToArray();
-        var connections = await db.Connections.AsNoTracking().Where(c => ids.Contains(c.Id)).ToDictionaryAsync(c => c.Id, ct);
+        ArgumentNullException.ThrowIfNull(connections);
         Dictionary<Guid, GrantOutcome> outcomes = [];
-        foreach (var id in ids)
-            outcomes[id] = connections.TryGetValue(id, out var connection) ? await OpenAsync(connection, ct) : Gone();
+        foreach (var connection in connections) outcomes[connection.Id] = await OpenAsync(connection, ct);
         return outcomes;
+    }
+
+    /// <summary>Adds the statement whose rows <see cref="ReadAsync"/> reads.</summary>
+    internal static void Ask(SqlBatch batch, IEnumerable<Guid> connectionIds) => batch.Add("""
+        SELECT id, user_id, provider, provider_account_id, account_name, status, credential, access_token_expires_at
+        FROM connections WHERE id = ANY($1)
+        """).Parameters.AddWithValue(connectionIds.Distinct().ToArray());
+
+    /// <summary>What opening needs of connections, their tokens still sealed.</summary>
+    internal static async Task<IReadOnlyList<Connection>> ReadAsync(NpgsqlDataReader row)
+    {
+        List<Connection> connections = [];
+        while (await row.ReadAsync())
+        {
+            connections.Add(new Connection
+            {
+                Id = row.GetGuid(0),
+                UserId = row.GetGuid(1),
+                Provider = row.GetString(2),
+                ProviderAccountId = row.GetString(3),
+                AccountName = row.GetString(4),
+                Status = row.Enum<ConnectionStatus>(5),
+                Credential = row.IsDBNull(6) ? null : row.GetFieldValue<byte[]>(6),
+                AccessTokenExpiresAt = row.TimeOrNull(7),
+            });
+        }
+        return connections;
     }
 
     private async Task<GrantOutcome> OpenAsync(Connection connection, CancellationToken ct)

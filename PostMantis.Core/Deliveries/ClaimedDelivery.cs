@@ -1,3 +1,4 @@
+using PostMantis.Core.Connections;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
@@ -24,4 +25,10 @@ internal sealed record ClaimedDelivery(WorkLease Lease, Delivery Delivery, Profi
     public PublishTarget Target => new(Profile.Id, Profile.ProviderProfileId, Profile.Facts);
 
     public override string ToString() => $"{nameof(ClaimedDelivery)} {Delivery.Id}";
+}
+
+/// <summary>Deliveries claimed together, with the grants to publish them by, still sealed.</summary>
+internal sealed record ClaimedDeliveries(IReadOnlyList<ClaimedDelivery> Deliveries, IReadOnlyList<Connection> Connections)
+{
+    public static ClaimedDeliveries None { get; } = new([], []);
 }

@@ -72,13 +72,14 @@ public sealed partial class DeliveryRunner : IDisposable
         Dictionary<Guid, IDisposable> held;
         await using (var scope = _scopes.CreateAsyncScope())
         {
-            claimed = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>().ClaimAsync(FreeSlots, Rooms(), ct);
+            (claimed, var connections) = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>()
+                .ClaimAsync(FreeSlots, Rooms(), ct);
             if (claimed.Count == 0) return [];
 
             held = claimed.ToDictionary(c => c.Attempt.Id, c => _held.Hold(c.Lease));
 
             // From here on the deliveries are ours: nothing may stop them on the way to a settlement.
-            grants = await OpenAsync(scope.ServiceProvider, claimed);
+            grants = await OpenAsync(scope.ServiceProvider, connections);
         }
         List<Task> started = [];
         Occupy(claimed);
@@ -159,12 +160,11 @@ public sealed partial class DeliveryRunner : IDisposable
     }
 
     private async Task<IReadOnlyDictionary<Guid, GrantOutcome>> OpenAsync(
-        IServiceProvider services, IReadOnlyList<ClaimedDelivery> claimed)
+        IServiceProvider services, IReadOnlyList<Connection> connections)
     {
         try
         {
-            return await services.GetRequiredService<GrantOpener>().OpenAsync(
-                [.. claimed.Select(c => c.Profile.ConnectionId).Distinct()], CancellationToken.None);
+            return await services.GetRequiredService<GrantOpener>().OpenAsync(connections, CancellationToken.None);
         }
         catch (Exception e)
         {

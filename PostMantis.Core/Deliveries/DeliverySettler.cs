@@ -112,18 +112,18 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         var touched = own.Select(s => s.Claimed.Delivery.PostId).ToHashSet();
         var changed = posts.Values.Where(p => touched.Contains(p.Id)).ToList();
         foreach (var post in changed) (post.Revision, post.UpdatedAt) = (post.Revision + 1, now);
-        await using var writes = unit.Batch();
-        AttemptChange.Write(writes, attempts);
-        DeliveryRow.Update(writes, deliveries);
-        PostRow.Update(writes, changed);
-        rows.Write(writes);
-        await writes.RunAsync(ct);
         queue.Free(own.Select(s => s.Lease));
         unit.AfterCommit(() =>
         {
             foreach (var settlement in own) Measure(settlement, standings[settlement.Claimed.Delivery.Id]);
             Tell(changed, own.Exists(s => s.Verdict == AttemptVerdict.Unconfirmed));
         });
+        await using var writes = unit.Batch();
+        AttemptChange.Write(writes, attempts);
+        DeliveryRow.Update(writes, deliveries);
+        PostRow.Update(writes, changed);
+        rows.Write(writes);
+        await unit.FinishAsync(writes, ct);
     }
 
     /// <returns>Whether the delivery is no longer open.</returns>

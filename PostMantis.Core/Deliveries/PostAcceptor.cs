@@ -99,14 +99,14 @@ public sealed class PostAcceptor
                     creation.Caller, now), [.. warnings[creation.Post!.Id]]);
                 if (creation.Key is { } key) answers.Add((key, creation.Write!(accepted)));
             }
+            foreach (var creation in open)
+                Tell(creation.Post!, creation.Deliveries.Exists(d => d.ScheduledAt <= now + QueueOptions.LongestPoll));
             await using var writes = _unit.Batch();
             PostRow.Insert(writes, [.. open.Select(c => c.Post!)]);
             DeliveryRow.Insert(writes, [.. open.SelectMany(c => c.Deliveries)]);
             _rows.Write(writes);
             _keys.Write(writes, answers);
-            await writes.RunAsync(token);
-            foreach (var creation in open)
-                Tell(creation.Post!, creation.Deliveries.Exists(d => d.ScheduledAt <= now + QueueOptions.LongestPoll));
+            await _unit.FinishAsync(writes, token);
             return creations;
         }, ct);
 

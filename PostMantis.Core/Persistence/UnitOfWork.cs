@@ -1,5 +1,6 @@
 using System.Data;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace PostMantis.Core.Persistence;
 
@@ -11,6 +12,8 @@ public sealed class UnitOfWork(PostMantisDb db)
 {
     private readonly List<Action> _afterCommit = [];
     private bool _limitsWaits;
+    private int _depth;
+    private bool _isFinished;
 
     /// <summary>The context whose connection carries the transaction.</summary>
     public PostMantisDb Db => db;
@@ -34,18 +37,18 @@ public sealed class UnitOfWork(PostMantisDb db)
     /// <exception cref="CommitInDoubtException">The answer to the commit was lost.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)
     {
-        if (db.Database.CurrentTransaction is not null) return await work(ct);
+        if (db.Database.CurrentTransaction is not null) return await JoinAsync(work, ct);
 
         _afterCommit.Clear();
-        _limitsWaits = false;
+        (_limitsWaits, _isFinished, _depth) = (false, false, 0);
         T result;
         await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct))
         {
-            result = await work(ct);
+            result = await JoinAsync(work, ct);
             try
             {
                 // Once asked for, a commit is waited for: its answer must not be lost to somebody hanging up.
-                await transaction.CommitAsync(CancellationToken.None);
+                if (!_isFinished) await transaction.CommitAsync(CancellationToken.None);
             }
             catch (Exception e) when (DatabaseTrouble.LeavesDoubt(e))
             {
@@ -57,12 +60,57 @@ public sealed class UnitOfWork(PostMantisDb db)
         return result;
     }
 
+    /// <summary>
+    /// Runs the last statements of the operation. The commit travels with them, unless there is an operation around this
+    /// one, which then has the last word.
+    /// </summary>
+    /// <param name="read">Reads the results of <paramref name="last"/>.</param>
+    /// <exception cref="CommitInDoubtException">The answer was lost.</exception>
+    public async Task<T> FinishAsync<T>(SqlBatch last, Func<NpgsqlDataReader, Task<T>> read, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(last);
+        ArgumentNullException.ThrowIfNull(read);
+        var commits = _depth == 1 && db.Database.CurrentTransaction is not null;
+        if (commits) last.Add("COMMIT");
+        try
+        {
+            await using var rows = await last.ReadAsync(commits ? CancellationToken.None : ct);
+            var result = await read(rows);
+            while (await rows.NextResultAsync(CancellationToken.None))
+            {
+                // A statement that failed says so when its result is asked for.
+            }
+            _isFinished = commits;
+            return result;
+        }
+        catch (Exception e) when (commits && DatabaseTrouble.LeavesDoubt(e))
+        {
+            throw new CommitInDoubtException(e);
+        }
+    }
+
+    /// <inheritdoc cref="FinishAsync{T}(SqlBatch, Func{NpgsqlDataReader, Task{T}}, CancellationToken)"/>
+    public Task FinishAsync(SqlBatch last, CancellationToken ct) => FinishAsync(last, _ => Task.FromResult(true), ct);
+
     /// <summary>As <see cref="RunAsync{T}"/>, without a result.</summary>
     public Task RunAsync(Func<CancellationToken, Task> work, CancellationToken ct) => RunAsync<object?>(async token =>
     {
         await work(token);
         return null;
     }, ct);
+
+    private async Task<T> JoinAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken ct)
+    {
+        _depth++;
+        try
+        {
+            return await work(ct);
+        }
+        finally
+        {
+            _depth--;
+        }
+    }
 
     /// <summary>Runs <paramref name="action"/> once the outermost transaction is durable: signals, never effects.</summary>
     public void AfterCommit(Action action)

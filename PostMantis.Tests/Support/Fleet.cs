@@ -80,6 +80,9 @@ internal sealed class Fleet(Func<Task<ApiServer>> start, int size) : IAsyncDispo
                 case 202:
                     return true;
                 case 503:
+
+                // What a killed process had taken of the minute's requests is lost until the next minute.
+                case 429:
                 case 409 when (string?)(await answer.Content.ReadFromJsonAsync<JsonObject>())!["code"]
                     == "idempotencyInProgress":
                     return null;

@@ -48,7 +48,6 @@ public sealed class ChaosTests(ITestOutputHelper output) : IAsyncLifetime
             ["Queue:Lease"] = "00:00:03",
             ["Deliveries:MaxTries"] = "50",
             ["Deliveries:ReconcileFor"] = "00:01:00",
-            ["Api:RateLimits:Write"] = "100000",
         }), Replicas);
     }
 

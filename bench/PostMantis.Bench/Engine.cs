@@ -141,7 +141,9 @@ internal sealed class Engine : IAsyncDisposable
     /// </summary>
     public async Task LayAsync(int deliveries, DateTimeOffset due, bool settled = false)
     {
-        await using var command = Source.CreateCommand("SELECT bench_lay($1, $2, $3, $4, $5, $6)");
+        // A session of its own: one that saw the tables small checks foreign keys by scanning them.
+        await using var own = NpgsqlDataSource.Create(_postgres.ConnectionString(Database) + ";Pooling=false");
+        await using var command = own.CreateCommand("SELECT bench_lay($1, $2, $3, $4, $5, $6)");
         command.CommandTimeout = 0;
         command.Parameters.AddWithValue(++_batch);
         command.Parameters.AddWithValue(deliveries);
