@@ -9,7 +9,8 @@ using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
-using PostMantis.Core.Media.Inspection;
+using PostMantis.Core.Media;
+using PostMantis.Core.Outbound;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
@@ -53,7 +54,8 @@ public static class CoreSetup
         services.AddScoped<AuditReader>();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();
-        services.AddMediaInspection();
+        services.AddOutbound();
+        services.AddMedia();
         services.AddQueue();
         return services;
     }

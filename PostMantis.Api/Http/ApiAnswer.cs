@@ -25,8 +25,15 @@ internal sealed class ApiAnswer : IResult
 
     public bool IsReplayed { get; private init; }
 
+    /// <summary>The same answer, marked as given once more.</summary>
+    public ApiAnswer AsReplay() => new(Status, Body) { Location = Location, ResourceId = ResourceId, IsReplayed = true };
+
     /// <summary><c>{"data": …}</c>.</summary>
     public static ApiAnswer Data<T>(T data) => new(StatusCodes.Status200OK, Write(new JsonObject { ["data"] = Node(data) }));
+
+    /// <summary><c>{"data": …}</c> of a thing that a replay finds by its id.</summary>
+    public static ApiAnswer Of<T>(T data, int status, string? location, Guid resourceId) =>
+        new(status, Write(new JsonObject { ["data"] = Node(data) })) { Location = location, ResourceId = resourceId };
 
     /// <summary>One post with its ETag.</summary>
     public static ApiAnswer Post(PostResource post) => Post(post, StatusCodes.Status200OK, null, null);

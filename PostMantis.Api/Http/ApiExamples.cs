@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using PostMantis.Api.V1.Posts;
+using PostMantis.Api.V1.Uploads;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Outbox;
@@ -21,6 +22,9 @@ internal static class ApiExamples
         nameof(PublishPostRequest) => JsonNode.Parse("""{"scheduledAt": "2027-03-30T10:00:00Z"}"""),
         nameof(RetryDeliveryRequest) => JsonNode.Parse("""{"override": {"body": "Shorter"}}"""),
         nameof(ResolveDeliveryRequest) => JsonNode.Parse("""{"as": "published", "url": "https://example.com/p/1"}"""),
+        nameof(CreateUploadRequest) =>
+            JsonNode.Parse("""{"fileName": "card.png", "mimeType": "image/png", "fileSize": 48211}"""),
+        nameof(CreateCompletionRequest) => JsonNode.Parse("""{"artifactId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11"}"""),
         _ => null,
     };
 

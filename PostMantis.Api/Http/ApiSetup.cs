@@ -1,12 +1,14 @@
 using Asp.Versioning;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.ResponseCompression;
+using PostMantis.Api.Media;
 using PostMantis.Api.V1.Events;
 using PostMantis.Api.V1.Health;
 using PostMantis.Api.V1.Keys;
 using PostMantis.Api.V1.Posts;
 using PostMantis.Api.V1.Profiles;
 using PostMantis.Api.V1.Providers;
+using PostMantis.Api.V1.Uploads;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 
@@ -73,6 +75,8 @@ internal static class ApiSetup
         keyed.MapProfiles();
         keyed.MapPosts();
         keyed.MapEvents();
+        keyed.MapUploads();
+        app.MapMedia();
         app.MapApiDescription();
     }
 
@@ -81,5 +85,6 @@ internal static class ApiSetup
         Guid.TryParseExact(text, "D", out var id) ? id : throw ProblemException.NotFound(what);
 
     private static bool IsApi(HttpContext context) =>
-        context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase);
+        context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+        || context.Request.Path.StartsWithSegments(MediaEndpoints.Root, StringComparison.OrdinalIgnoreCase);
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using PostMantis.Core.Access;
+using PostMantis.Core.Idempotency;
 
 namespace PostMantis.Api.Http;
 
@@ -15,12 +16,21 @@ internal static class EndpointConventions
     public static RouteHandlerBuilder WithIdempotencyKey(this RouteHandlerBuilder endpoint, Permission needed) =>
         endpoint.WithIdempotencyKey(_ => needed);
 
+    /// <summary>As above, for things other than posts: <paramref name="again"/> answers a replay.</summary>
+    public static RouteHandlerBuilder WithIdempotencyKey(
+        this RouteHandlerBuilder endpoint, Func<JsonObject, Permission> needed, ReplayAnswer again) =>
+        endpoint.AddEndpointFilter(new IdempotencyFilter(needed, again)).WithMetadata(new TakesIdempotencyKey());
+
     /// <summary>Documents the body, which the operation reads itself.</summary>
     public static RouteHandlerBuilder Takes<TRequest>(this RouteHandlerBuilder endpoint,
         string contentType = "application/json", params string[] others)
         where TRequest : notnull =>
         endpoint.WithMetadata(new TakesBody(typeof(TRequest), [contentType, .. others]));
 }
+
+/// <summary>Answers a repeated request, after asking again whether the caller may see what it is about.</summary>
+internal delegate Task<ApiAnswer> ReplayAnswer(
+    IServiceProvider services, Caller caller, IdempotencyKey first, CancellationToken ct);
 
 /// <summary>The endpoint honours an Idempotency-Key.</summary>
 internal sealed class TakesIdempotencyKey;

@@ -15,7 +15,7 @@ namespace PostMantis.Api.Http;
 /// Makes a POST repeatable by <c>Idempotency-Key</c>: the key and its effect commit in one transaction, and the same
 /// request gets the same answer for 24 hours. Permission and scope are checked again on every replay.
 /// </summary>
-internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed) : IEndpointFilter
+internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed, ReplayAnswer? again = null) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
@@ -33,7 +33,7 @@ internal sealed class IdempotencyFilter(Func<JsonObject, Permission> needed) : I
                 var answer = (ApiAnswer)(await next(context))!;
                 await store.StoreAsync(use, answer.Keyed(), ct);
                 return (answer, null);
-            }, token), http.RequestAborted);
+            }, token), http.RequestAborted, again);
     }
 }
 
@@ -54,12 +54,14 @@ internal static class IdempotentRequest
     /// was lost.
     /// </summary>
     public static async Task<ApiAnswer> RunAsync(IServiceProvider services, Caller caller, KeyUse? use,
-        Func<CancellationToken, Task<(ApiAnswer? Answer, IdempotencyKey? First)>> run, CancellationToken ct)
+        Func<CancellationToken, Task<(ApiAnswer? Answer, IdempotencyKey? First)>> run, CancellationToken ct,
+        ReplayAnswer? again = null)
     {
         try
         {
             var (answer, first) = await run(ct);
             if (first is null) return answer!;
+            if (again is not null) return await again(services, caller, first, ct);
             if (first.ResourceId is { } postId)
                 await services.GetRequiredService<PostReader>().GetAsync(caller, postId, ct);
             return ApiAnswer.Stored(first, isReplayed: true);
@@ -91,6 +93,7 @@ internal static class IdempotentRequest
         // Nobody rang for what committed unheard.
         var wakeUp = scope.ServiceProvider.GetRequiredService<WakeUp>();
         wakeUp.Signal(WorkKind.Publish);
+        wakeUp.Signal(WorkKind.ImportMedia);
         wakeUp.Signal(EventWriter.Loop);
         return ApiAnswer.Stored(first, isReplayed: false);
     }

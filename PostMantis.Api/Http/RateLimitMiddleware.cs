@@ -14,7 +14,8 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, ApiRateLimits li
             await next(context);
             return;
         }
-        var bucket = HttpMethods.IsGet(context.Request.Method) || context.GetEndpoint()?.Metadata.GetMetadata<CountsAsRead>() is not null
+        var bucket = context.GetEndpoint()?.Metadata.GetMetadata<CountsAs>() is { } counts ? counts.Bucket
+            : HttpMethods.IsGet(context.Request.Method) || context.GetEndpoint()?.Metadata.GetMetadata<CountsAsRead>() is not null
             ? ApiBucket.Read
             : ApiBucket.Write;
         var verdict = await limits.TakeAsync(caller.ActorId, bucket, context.RequestAborted);
@@ -28,6 +29,9 @@ internal sealed class RateLimitMiddleware(RequestDelegate next, ApiRateLimits li
         await next(context);
     }
 }
+
+/// <summary>Names the bucket of an endpoint.</summary>
+internal sealed record CountsAs(ApiBucket Bucket);
 
 /// <summary>Marks an endpoint that changes nothing though it is a POST.</summary>
 internal sealed class CountsAsRead;

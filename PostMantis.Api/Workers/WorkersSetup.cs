@@ -25,6 +25,8 @@ internal static class WorkersSetup
         services.AddHostedService<SessionWorker>();
         services.AddHostedService<RetentionWorker>();
         services.AddHostedService<TokenWorker>();
+        services.AddHostedService<ImportWorker>();
+        services.AddHostedService<MediaSweepWorker>();
         services.AddHostedService<SequenceWorker>();
         services.AddHostedService<ReconcileWorker>();
         services.AddHostedService<DeliveryWorker>();

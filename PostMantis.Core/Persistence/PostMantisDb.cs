@@ -8,6 +8,7 @@ using PostMantis.Core.Budgets;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Idempotency;
+using PostMantis.Core.Media;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
@@ -27,6 +28,8 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<Profile> Profiles => Set<Profile>();
     public DbSet<Connection> Connections => Set<Connection>();
     public DbSet<ConnectionSession> ConnectionSessions => Set<ConnectionSession>();
+    public DbSet<Artifact> Artifacts => Set<Artifact>();
+    public DbSet<ArtifactUse> ArtifactUses => Set<ArtifactUse>();
     public DbSet<Post> Posts => Set<Post>();
     public DbSet<Delivery> Deliveries => Set<Delivery>();
     public DbSet<Attempt> Attempts => Set<Attempt>();

@@ -19,6 +19,7 @@ public static class VaultSetup
         services.AddSingleton<VaultTelemetry>();
         services.AddSingleton(provider => new SecretVault(
             provider.GetRequiredService<MasterKeys>(), provider.GetRequiredService<VaultTelemetry>()));
+        services.AddSingleton(provider => new UrlSigner(provider.GetRequiredService<MasterKeys>()));
         services.AddScoped(provider => new Resealer(provider.GetRequiredService<PostMantisDb>(),
             provider.GetRequiredService<SecretVault>(), provider.GetRequiredService<SealedKeyRepository>(),
             provider.GetServices<SealedColumn>(), provider.GetRequiredService<VaultTelemetry>(),

@@ -19,6 +19,7 @@ public sealed class HostileInstance : IAsyncLifetime
         {
             ["Api:RateLimits:Read"] = "100000",
             ["Api:RateLimits:Write"] = "100000",
+            ["Api:RateLimits:Upload"] = "100000",
         });
         var ada = await Seed.UserAsync(Host, "ada");
         var bob = await Seed.UserAsync(Host, "bob");
@@ -164,6 +165,30 @@ public sealed class HostileInputTests(HostileInstance instance) : IClassFixture<
         { "canceling a draft", "{key}", "POST", "/posts/{post}/cancel", "{}", 409, "conflict", null },
         { "a body where none is taken", "{key}", "POST", "/posts/{post}/cancel", """{"force": true}""", 400, "invalidRequest", "/force unknownField" },
         { "publishing in the past", "{key}", "POST", "/posts/{post}/publish", """{"scheduledAt": "{past}"}""", 400, "invalidRequest", "/post/scheduledAt pastTime" },
+
+        // Uploads
+        { "an upload without a key", null, "POST", "/uploads", "{}", 401, "unauthorized", null },
+        { "a read key that uploads", "{read}", "POST", "/uploads", "{}", 403, "insufficientPermission", null },
+        { "an upload of nothing", "{key}", "POST", "/uploads", "{}", 400, "invalidRequest", "/fileName required" },
+        { "an upload of 0 bytes", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/png", "fileSize": 0}""", 400, "invalidRequest", "/fileSize outOfRange" },
+        { "an upload below zero", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/png", "fileSize": -1}""", 400, "invalidRequest", "/fileSize outOfRange" },
+        { "an upload a byte too large", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/png", "fileSize": 1073741825}""", 400, "invalidRequest", "/fileSize outOfRange" },
+        { "an upload of half a byte", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/png", "fileSize": 1.5}""", 400, "invalidRequest", "/fileSize wrongType" },
+        { "a path for a file name", "{key}", "POST", "/uploads", """{"fileName": "../../etc/passwd", "mimeType": "image/png", "fileSize": 5}""", 400, "invalidRequest", "/fileName wrongFormat" },
+        { "a folder for a file name", "{key}", "POST", "/uploads", """{"fileName": "..", "mimeType": "image/png", "fileSize": 5}""", 400, "invalidRequest", "/fileName wrongFormat" },
+        { "a line break in a file name", "{key}", "POST", "/uploads", """{"fileName": "a\r\nb.png", "mimeType": "image/png", "fileSize": 5}""", 400, "invalidRequest", "/fileName wrongFormat" },
+        { "a type that is none", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "png", "fileSize": 5}""", 400, "invalidRequest", "/mimeType wrongFormat" },
+        { "any type", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/*", "fileSize": 5}""", 400, "invalidRequest", "/mimeType wrongFormat" },
+        { "a header in a type", "{key}", "POST", "/uploads", """{"fileName": "a.png", "mimeType": "image/png\r\nX: y", "fileSize": 5}""", 400, "invalidRequest", "/mimeType wrongFormat" },
+        { "a file and a url", "{key}", "POST", "/uploads", """{"fileName": "a.png", "url": "https://93.184.215.14/a.png"}""", 400, "invalidRequest", "/fileName unknownField" },
+        { "an import from inside", "{key}", "POST", "/uploads", """{"url": "http://169.254.169.254/latest/meta-data/"}""", 400, "invalidRequest", "/url wrongFormat" },
+        { "an import from a file", "{key}", "POST", "/uploads", """{"url": "file:///etc/passwd"}""", 400, "invalidRequest", "/url wrongFormat" },
+        { "an import from no text", "{key}", "POST", "/uploads", """{"url": 5}""", 400, "invalidRequest", "/url wrongType" },
+        { "completing nothing", "{key}", "POST", "/uploads/complete", "{}", 400, "invalidRequest", "/artifactId required" },
+        { "completing what nobody has", "{key}", "POST", "/uploads/complete", """{"artifactId": "{nobody}"}""", 400, "invalidRequest", "/artifactId notFound" },
+        { "reading an artifact nobody has", "{key}", "GET", "/uploads/{nobody}", null, 404, "notFound", null },
+        { "reading no artifact", "{key}", "GET", "/uploads/nonsense", null, 404, "notFound", null },
+        { "listing uploads", "{key}", "GET", "/uploads", null, 405, "methodNotAllowed", null },
 
         // Queries
         { "an unknown parameter", "{key}", "GET", "/posts?userId=1", null, 400, "invalidRequest", "userId unknownField" },

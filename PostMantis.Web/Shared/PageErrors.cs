@@ -58,6 +58,7 @@ internal sealed partial class PageErrors(RequestDelegate next, ILogger<PageError
 
     private static bool IsForPeople(HttpContext http) =>
         !http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) &&
+        !http.Request.Path.StartsWithSegments("/media", StringComparison.OrdinalIgnoreCase) &&
         !http.Request.Path.StartsWithSegments("/mcp", StringComparison.OrdinalIgnoreCase) &&
         http.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 

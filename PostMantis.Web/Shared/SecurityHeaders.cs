@@ -27,7 +27,8 @@ internal sealed class SecurityHeaders(RequestDelegate next)
         http.Response.OnStarting(() =>
         {
             var headers = http.Response.Headers;
-            headers.ContentSecurityPolicy =
+            // Media say more: that nothing in them may run.
+            if (headers.ContentSecurityPolicy.Count == 0) headers.ContentSecurityPolicy =
                 http.Request.Path.StartsWithSegments("/scalar", StringComparison.OrdinalIgnoreCase)
                     ? ReferencePolicy
                     : Policy + http.Items[FormTargets];

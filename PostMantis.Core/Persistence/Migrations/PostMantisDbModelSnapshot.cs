@@ -970,6 +970,108 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.ToTable("idempotency_keys", (string)null);
                 });
 
+            modelBuilder.Entity("PostMantis.Core.Media.Artifact", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<long>("ClaimedBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("claimed_bytes");
+
+                    b.Property<string>("ClaimedType")
+                        .HasColumnType("text")
+                        .HasColumnName("claimed_type");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("error");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Facts")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("facts");
+
+                    b.Property<string>("FileName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("file_name");
+
+                    b.Property<long>("SizeBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("size_bytes");
+
+                    b.Property<string>("SourceUrl")
+                        .HasColumnType("text")
+                        .HasColumnName("source_url");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("status");
+
+                    b.Property<bool>("TestMode")
+                        .HasColumnType("boolean")
+                        .HasColumnName("test_mode");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("user_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_artifacts");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_artifacts_expires_at")
+                        .HasFilter("status IN ('reserved', 'importing')");
+
+                    b.HasIndex("UserId", "Id")
+                        .HasDatabaseName("ix_artifacts_user_id_id");
+
+                    b.ToTable("artifacts", null, t =>
+                        {
+                            t.HasCheckConstraint("ck_artifacts_bytes", "claimed_bytes >= 0 AND size_bytes >= 0");
+
+                            t.HasCheckConstraint("ck_artifacts_failed", "(status = 'failed') = (error IS NOT NULL)");
+
+                            t.HasCheckConstraint("ck_artifacts_importing", "(status = 'importing') = (source_url IS NOT NULL)");
+
+                            t.HasCheckConstraint("ck_artifacts_verified", "(status = 'verified') = (facts IS NOT NULL)");
+                        });
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Media.ArtifactUse", b =>
+                {
+                    b.Property<Guid>("ArtifactId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("artifact_id");
+
+                    b.Property<Guid>("PostId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("post_id");
+
+                    b.HasKey("ArtifactId", "PostId")
+                        .HasName("pk_artifact_uses");
+
+                    b.HasIndex("PostId")
+                        .HasDatabaseName("ix_artifact_uses_post_id");
+
+                    b.ToTable("artifact_uses", (string)null);
+                });
+
             modelBuilder.Entity("PostMantis.Core.Outbox.Event", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1615,6 +1717,33 @@ namespace PostMantis.Core.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_idempotency_keys_users_user_id");
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Media.Artifact", b =>
+                {
+                    b.HasOne("PostMantis.Core.Access.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_artifacts_users_user_id");
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Media.ArtifactUse", b =>
+                {
+                    b.HasOne("PostMantis.Core.Media.Artifact", null)
+                        .WithMany()
+                        .HasForeignKey("ArtifactId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_artifact_uses_artifacts_artifact_id");
+
+                    b.HasOne("PostMantis.Core.Posts.Post", null)
+                        .WithMany()
+                        .HasForeignKey("PostId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_artifact_uses_posts_post_id");
                 });
 
             modelBuilder.Entity("PostMantis.Core.Posts.Post", b =>

@@ -1,0 +1,69 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace PostMantis.Core.Media;
+
+/// <summary>Where media are kept, how much and how long.</summary>
+public sealed class MediaOptions
+{
+    public const string Section = "Media";
+
+    /// <summary>Folder of the local store; absent: <c>media</c> in the instance's data directory. Replicas share it.</summary>
+    public string? Folder { get; set; }
+
+    /// <summary>
+    /// Address below which media are handed out, without a path, such as <c>https://media.example.com</c>; absent: the
+    /// instance's own.
+    /// </summary>
+    public Uri? PublicUrl { get; set; }
+
+    /// <summary>Largest file, bytes; at most 1 GiB.</summary>
+    [Range(1, 1L << 30)]
+    public long MaxBytes { get; set; } = 1L << 30;
+
+    /// <summary>Bytes one user may keep, reservations included.</summary>
+    [Range(1, long.MaxValue)]
+    public long QuotaBytes { get; set; } = 20L << 30;
+
+    /// <summary>How long a reserved upload may take from reservation to completion.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
+    public TimeSpan UploadWithin { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>How long a signed address for reading holds.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
+    public TimeSpan ReadFor { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>How long a verified file that no post uses is kept.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "3650.00:00:00")]
+    public TimeSpan KeepUnusedFor { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long the record of a failed or expired artifact is kept.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "365.00:00:00")]
+    public TimeSpan KeepFailedFor { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>Imports of this process at once.</summary>
+    [Range(1, 64)]
+    public int ImportSlots { get; set; } = 4;
+
+    /// <summary>Tries of one import before it fails.</summary>
+    [Range(1, 20)]
+    public int ImportTries { get; set; } = 4;
+
+    /// <summary>Wait before the second try of an import; each further one waits twice as long.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan ImportRetry { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Longest time one try of an import may take.</summary>
+    [Range(typeof(TimeSpan), "00:00:05", "02:00:00")]
+    public TimeSpan ImportWithin { get; set; } = TimeSpan.FromMinutes(30);
+}
+
+/// <summary>Refuses an address for media that has a path or is no address.</summary>
+internal sealed class MediaAtStart : IValidateOptions<MediaOptions>
+{
+    public ValidateOptionsResult Validate(string? name, MediaOptions options) =>
+        options.PublicUrl is not { } url
+        || (url.IsAbsoluteUri && url.Scheme is "http" or "https" && url.PathAndQuery == "/" && url.UserInfo.Length == 0)
+            ? ValidateOptionsResult.Success
+            : ValidateOptionsResult.Fail("Media:PublicUrl must be an http or https address without a path.");
+}
