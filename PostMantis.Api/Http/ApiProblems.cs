@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Routing.Template;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 
@@ -128,6 +129,13 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
             response.StatusCode = StatusCodes.Status204NoContent;
             return;
         }
+        if (response.StatusCode == StatusCodes.Status404NotFound
+            && context.Request.Path.StartsWithSegments(ApiSetup.BasePath, StringComparison.OrdinalIgnoreCase)
+            && MethodsAt(context) is { Count: > 0 } methods)
+        {
+            response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+            response.Headers.Allow = string.Join(", ", methods);
+        }
         var problem = response.StatusCode switch
         {
             401 => new ProblemException(ProblemCode.Unauthorized, "Send a valid key as Authorization: Bearer pm_…."),
@@ -140,6 +148,15 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
         };
         if (problem is not null) await WriteAsync(context, problem);
     }
+
+    // A GET where only other methods are is answered by the pages, whose address for what is missing takes every path.
+    private static List<string> MethodsAt(HttpContext context) =>
+    [
+        .. context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.RoutePattern.RawText?.TrimStart('/').StartsWith("api/", StringComparison.Ordinal) == true
+                && new TemplateMatcher(new RouteTemplate(e.RoutePattern), []).TryMatch(context.Request.Path, []))
+            .SelectMany(e => e.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? []).Distinct().Order(),
+    ];
 
     private static ProblemException Of(BadHttpRequestException bad) => bad.StatusCode switch
     {

@@ -223,6 +223,7 @@ public sealed class HostileInputTests(HostileInstance instance) : IClassFixture<
         { "a cursor below zero", "{key}", "GET", "/publish/logs?cursor=-5", null, 400, "invalidRequest", "cursor wrongFormat" },
         { "more events than a page holds", "{key}", "GET", "/events?limit=101", null, 400, "invalidRequest", "limit outOfRange" },
         { "an unknown parameter of events", "{key}", "GET", "/events?type=post.created", null, 400, "invalidRequest", "type unknownField" },
+        { "reading what only takes posts", "{key}", "GET", "/posts/{theirPost}/publish", null, 405, "methodNotAllowed", null },
         { "writing an event", "{key}", "POST", "/events", "{}", 405, "methodNotAllowed", null },
         { "a type the log does not hold", "{key}", "GET", "/publish/logs?type=profile.connected", null, 400, "invalidRequest", "type wrongFormat" },
         { "a log of no post", "{key}", "GET", "/publish/logs?postId=nonsense", null, 400, "invalidRequest", "postId wrongFormat" },
