@@ -51,6 +51,9 @@ public abstract class PublishWork
     public required DeliveryContent Content { get; init; }
     public required GrantTokens Tokens { get; init; }
 
+    /// <summary>The files of <see cref="Content"/> as this network takes them, by artifact id.</summary>
+    public IReadOnlyDictionary<Guid, PublishFile> Files { get; init; } = new Dictionary<Guid, PublishFile>();
+
     /// <summary>Parts already live, for a retry that resumes at the failed one.</summary>
     public required IReadOnlyList<DeliveryPart> Parts { get; init; }
 
