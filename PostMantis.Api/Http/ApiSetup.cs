@@ -1,6 +1,7 @@
 using Asp.Versioning;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.ResponseCompression;
+using PostMantis.Api.Documents;
 using PostMantis.Api.Media;
 using PostMantis.Api.V1.Events;
 using PostMantis.Api.V1.Health;
@@ -77,6 +78,7 @@ internal static class ApiSetup
         keyed.MapEvents();
         keyed.MapUploads();
         app.MapMedia();
+        app.MapDocuments();
         app.MapApiDescription();
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using PostMantis.Core.Access;
 using PostMantis.Core.Idempotency;
@@ -26,6 +27,26 @@ internal static class EndpointConventions
         string contentType = "application/json", params string[] others)
         where TRequest : notnull =>
         endpoint.WithMetadata(new TakesBody(typeof(TRequest), [contentType, .. others]));
+
+    /// <summary>
+    /// Says with every answer that this call will go: <c>Deprecation</c> (RFC 9745), <c>Sunset</c> (RFC 8594), and a link to
+    /// what takes its place. It goes on working until then.
+    /// </summary>
+    /// <param name="sunset">At least 12 months after <paramref name="since"/>.</param>
+    public static RouteHandlerBuilder Retires(
+        this RouteHandlerBuilder endpoint, DateTimeOffset since, DateTimeOffset sunset, string successor) =>
+        sunset < since.AddMonths(RetirementMonths)
+            ? throw new ArgumentOutOfRangeException(nameof(sunset), sunset, "Callers are given 12 months.")
+            : endpoint.WithMetadata(new Retired(since, sunset, successor)).AddEndpointFilter((context, next) =>
+            {
+                var headers = context.HttpContext.Response.Headers;
+                headers["Deprecation"] = string.Create(CultureInfo.InvariantCulture, $"@{since.ToUnixTimeSeconds()}");
+                headers["Sunset"] = sunset.ToString("R", CultureInfo.InvariantCulture);
+                headers.Link = $"<{successor}>; rel=\"successor-version\", </changelog>; rel=\"deprecation\"; type=\"text/markdown\"";
+                return next(context);
+            });
+
+    private const int RetirementMonths = 12;
 }
 
 /// <summary>Answers a repeated request, after asking again whether the caller may see what it is about.</summary>
@@ -37,3 +58,6 @@ internal sealed class TakesIdempotencyKey;
 
 /// <summary>The endpoint's documented body.</summary>
 internal sealed record TakesBody(Type Type, IReadOnlyList<string> ContentTypes);
+
+/// <summary>The endpoint will go.</summary>
+internal sealed record Retired(DateTimeOffset Since, DateTimeOffset Sunset, string Successor);

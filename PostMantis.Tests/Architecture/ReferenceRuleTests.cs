@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Xml.Linq;
 using PostMantis.Core.Common;
+using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Architecture;
 
@@ -64,13 +65,6 @@ public sealed class ReferenceRuleTests
     }
 
     private static IEnumerable<string> Items(string project, string kind) =>
-        XDocument.Load(Path.Combine(Root(), project, $"{project}.csproj")).Descendants(kind)
+        XDocument.Load(Path.Combine(Repository.Root, project, $"{project}.csproj")).Descendants(kind)
             .Select(item => item.Attribute("Include")!.Value);
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "PostMantis.sln"))) folder = folder.Parent!;
-        return folder.FullName;
-    }
 }
