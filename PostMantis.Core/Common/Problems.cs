@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace PostMantis.Core.Common;
 
 /// <summary>The contract's error codes (contract §2), each with its HTTP status.</summary>
@@ -54,6 +56,9 @@ public enum Severity
 
 /// <summary>One thing wrong with a request: <c>errors[]</c> of a problem, <c>issues[]</c> of a draft or a dry run.</summary>
 /// <param name="Pointer">RFC 6901 pointer into the request body, or the query parameter's name.</param>
+/// <param name="Fix">What to do about it.</param>
+/// <param name="Limit">What is allowed, in <paramref name="Unit"/>.</param>
+/// <param name="Actual">What was sent, in <paramref name="Unit"/>.</param>
 public sealed record Issue(
     string Pointer,
     Rule Rule,
@@ -64,7 +69,32 @@ public sealed record Issue(
     double? Actual = null,
     string? Unit = null,
     Guid? ProfileId = null,
-    string? Provider = null);
+    string? Provider = null)
+{
+    /// <summary>What to do about it; where nothing better is known, what its rule asks for.</summary>
+    public string? Fix { get; init; } = Fix ?? FixOf(Rule, Limit);
+
+    private static string FixOf(Rule rule, double? limit) => rule switch
+    {
+        Rule.Required => "Send it.",
+        Rule.UnknownField => "Leave it out.",
+        Rule.WrongType or Rule.WrongFormat => "Send it as the message says.",
+        Rule.TooShort => "Make it longer.",
+        Rule.TooLong => "Shorten it.",
+        Rule.TooFew => "Send more.",
+        Rule.TooMany => limit is { } most ? string.Create(CultureInfo.InvariantCulture, $"Send at most {most}.") : "Send fewer.",
+        Rule.OutOfRange => "Send a value within the limit.",
+        Rule.NotFound => "Send an id that this caller can read.",
+        Rule.NotActive => "Connect the account again in the dashboard.",
+        Rule.NotReady => "Wait until it is ready.",
+        Rule.Duplicate => "Name each once.",
+        Rule.PastTime => "Send a later moment, or none for now.",
+        Rule.Unsupported => "Leave it out for this network.",
+        Rule.Excluded => "Send one without the other.",
+        Rule.UseAction => "Use the action for it.",
+        _ => "Read the message and decide.",
+    };
+}
 
 /// <summary>
 /// A request refused for a reason the caller can act on. The HTTP edge turns it into problem details; a page into words.

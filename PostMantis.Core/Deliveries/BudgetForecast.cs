@@ -25,7 +25,7 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
         if (profile is null || !catalog.TryGet(profile.Provider, out var provider)) throw ProblemException.NotFound("profile");
         var now = time.GetUtcNow();
         return new ProfileLimits(ProfileLimits.Kind, profile.Id, provider.Id, TextLimits.Of(provider.Rules),
-            new MediaLimits(provider.Rules.MaxMedia), ProviderFeatures.Of(provider.Rules), provider.OptionsSchema, [],
+            MediaLimits.Of(provider.Rules), ProviderFeatures.Of(provider.Rules), provider.OptionsSchema, [],
             await BudgetAsync(profile, now, ct), now);
     }
 
@@ -36,18 +36,23 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
     /// <param name="deliveries">Those of one post or of several.</param>
     /// <returns>The warnings by post id.</returns>
     internal async Task<ILookup<Guid, Issue>> WarnAsync(
+        IReadOnlyCollection<Delivery> deliveries, DateTimeOffset now, CancellationToken ct) =>
+        (await LookAsync(deliveries, now, ct)).Where(o => o.Left == 0).ToLookup(o => o.Delivery.PostId, Warning);
+
+    /// <summary>What each budget of each delivery will hold at its moment, as far as is known now.</summary>
+    internal async Task<IReadOnlyList<BudgetOutlook>> LookAsync(
         IReadOnlyCollection<Delivery> deliveries, DateTimeOffset now, CancellationToken ct)
     {
         List<(Delivery Delivery, DateTimeOffset Moment, BudgetRule Rule)> asked = [];
-        List<(Guid PostId, Issue Warning)> warnings = [];
+        List<BudgetOutlook> outlooks = [];
         foreach (var delivery in deliveries)
         {
             var moment = delivery.ScheduledAt is { } at && at > now ? at : now;
             if (book.ExhaustedUntil(delivery.Provider, delivery.ProfileId, now) is { } until && moment < until)
-                warnings.Add((delivery.PostId, Warning(delivery, "The network takes no more for now", until, null, null)));
+                outlooks.Add(new BudgetOutlook(delivery, Budgets.Budgets.Learned, moment, null, null, until));
             asked.AddRange(book.RulesOf(delivery.Provider).Select(rule => (delivery, moment, rule)));
         }
-        if (asked.Count == 0) return warnings.ToLookup(w => w.PostId, w => w.Warning);
+        if (asked.Count == 0) return outlooks;
 
         var planned = await PlannedAsync([.. asked.Select(a => (a.Delivery.ProfileId, From(a.Rule, a.Moment), a.Moment,
             a.Rule.Scope == BudgetScope.Profile ? a.Rule.Limit : 0, a.Delivery.PostId))], now, ct);
@@ -56,17 +61,23 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
         {
             var (delivery, moment, rule) = asked[i];
             var taken = uses[i].UsedAt(moment) + planned[i];
-            if (taken < rule.Limit) continue;
-            warnings.Add((delivery.PostId, Warning(delivery, $"The budget {rule.Name} is used up at that moment",
-                uses[i].NextFreeAt(moment, planned[i]), rule.Limit, taken)));
+            outlooks.Add(new BudgetOutlook(delivery, rule.Name, moment, rule.Limit, taken,
+                taken < rule.Limit ? null : uses[i].NextFreeAt(moment, planned[i])));
         }
-        return warnings.ToLookup(w => w.PostId, w => w.Warning);
+        return outlooks;
     }
 
-    private static Issue Warning(Delivery delivery, string what, DateTimeOffset free, int? limit, int? actual) =>
-        new($"{PostInput.Pointers.Profiles}/{delivery.Position.ToString(CultureInfo.InvariantCulture)}", Rule.TooMany,
-            $"{what}: it is expected to wait until {UtcMillisecondsConverter.Format(free)}.", Severity.Warning,
-            "Choose a later moment, or let it wait.", limit, actual, "posts", delivery.ProfileId, delivery.Provider);
+    /// <summary>Says that a delivery is expected to wait.</summary>
+    internal static Issue Warning(BudgetOutlook outlook)
+    {
+        var (delivery, what) = (outlook.Delivery, outlook.Limit is null
+            ? "The network takes no more for now"
+            : $"The budget {outlook.Rule} is used up at that moment");
+        return new Issue($"{PostInput.Pointers.Profiles}/{delivery.Position.ToString(CultureInfo.InvariantCulture)}",
+            Rule.TooMany, $"{what}: it is expected to wait until {UtcMillisecondsConverter.Format(outlook.FreeAt!.Value)}.",
+            Severity.Warning, "Choose a later moment, or let it wait.", outlook.Limit, outlook.Taken, "posts",
+            delivery.ProfileId, delivery.Provider);
+    }
 
     private async Task<ProfileBudget?> BudgetAsync(Profile profile, DateTimeOffset now, CancellationToken ct)
     {
@@ -114,4 +125,15 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
             ORDER BY s.n
             """).ToListAsync(ct);
     }
+}
+
+/// <summary>One budget at the moment of one delivery.</summary>
+/// <param name="Rule">The rule's name; <c>network</c> for what the network last said is left.</param>
+/// <param name="Limit">Null when only the network said that nothing is left.</param>
+/// <param name="Taken">Used and planned by then.</param>
+/// <param name="FreeAt">When there is room again; null while there is some.</param>
+internal sealed record BudgetOutlook(
+    Delivery Delivery, string Rule, DateTimeOffset Moment, int? Limit, int? Taken, DateTimeOffset? FreeAt)
+{
+    public int Left => Math.Max(0, (Limit - Taken) ?? 0);
 }

@@ -17,6 +17,7 @@ public static class DeliveriesSetup
         services.AddScoped<PostAcceptor>();
         services.AddSingleton<PostIntake>();
         services.AddScoped<PostEditor>();
+        services.AddScoped<PostValidator>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ProfileDisconnector>();
         services.AddScoped<ProfilePauses>();

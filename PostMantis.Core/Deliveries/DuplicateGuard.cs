@@ -25,8 +25,12 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
     }
 
     /// <summary>Finds which posts of many repeat what another one says, stored already.</summary>
+    /// <param name="holds">
+    /// Holds what is said until the open transaction ends, so that no twin is accepted meanwhile; false: just looks.
+    /// </param>
     /// <returns>The existing post by the id of the one that repeats it.</returns>
-    public async Task<IReadOnlyDictionary<Guid, Guid>> FindAsync(IReadOnlyList<Said> said, CancellationToken ct)
+    public async Task<IReadOnlyDictionary<Guid, Guid>> FindAsync(
+        IReadOnlyList<Said> said, CancellationToken ct, bool holds = true)
     {
         Dictionary<Guid, Guid> existing = [];
         if (said.Count == 0) return existing;
@@ -34,7 +38,7 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
 
         // Planning it anew for each set of values costs ten times what running it does, and comes to the same.
         reads.Add("SET LOCAL plan_cache_mode = force_generic_plan");
-        reads.Add("SELECT pg_advisory_xact_lock(k) FROM unnest($1) k").Parameters
+        if (holds) reads.Add("SELECT pg_advisory_xact_lock(k) FROM unnest($1) k").Parameters
             .AddWithValue(said.Select(s => LockOf(s.Delivery)).Distinct().Order().ToArray());
 
         // A second statement, so that it sees what the twin committed while we waited.
@@ -55,7 +59,7 @@ internal sealed class DuplicateGuard(UnitOfWork unit)
         parameters.AddWithValue(said.Select(s => s.PostId).ToArray());
         parameters.AddWithValue(Window.TotalSeconds);
         await using var row = await reads.ReadAsync(ct);
-        await row.NextResultAsync(ct);
+        if (holds) await row.NextResultAsync(ct);
         while (await row.ReadAsync(ct)) existing.TryAdd(row.GetGuid(0), row.GetGuid(1));
         return existing;
     }

@@ -31,20 +31,13 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         {
             var (post, isDraft) = (held.Post, held.Post.Status == PostStatus.Draft);
             if (!isDraft) caller.Require(Permission.Publish);
-            var merged = (JsonObject)PostShape.Merge(PostShape.Of(post, held.Deliveries), patch)!;
             List<Issue> issues = [];
-            var input = PostRequestReader.Read(merged, issues);
-            if (input.Draft != isDraft)
-                issues.Add(new Issue("/post/draft", Rule.UseAction, "An edit never publishes.",
-                    Fix: $"POST /posts/{postId}/publish."));
-            if (!isDraft && input.ScheduledAt is null)
-                issues.Add(new Issue(PostInput.Pointers.ScheduledAt, Rule.UseAction, "An edit never publishes.",
-                    Fix: $"POST /posts/{postId}/publish."));
+            var input = Read(post, held.Deliveries, patch, issues);
             PostAcceptor.Refuse(issues, now);
 
             var plan = await acceptor.PlanAsync(caller, input, token);
             PostAcceptor.Refuse(plan.Faults, now);
-            if (!isDraft) PostAcceptor.Refuse([.. plan.Issues.Where(issue => IsNew(issue, held, input))], now);
+            if (!isDraft) PostAcceptor.Refuse([.. plan.Issues.Where(issue => IsNew(issue, post, held.Deliveries, input))], now);
 
             var removed = held.Deliveries.Where(d => !input.Profiles.Contains(d.ProfileId)).ToList();
             if (plan.Profiles.Count > 0) post.TestMode = plan.Profiles[0].TestMode;
@@ -370,13 +363,30 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         return new Held(post, [.. deliveries.OrderBy(d => d.Position)], items, PostActions.Of(post, deliveries, caller));
     }
 
-    // What was there before and is not touched does not stop an edit: a moment that is due, a profile gone quiet.
-    private static bool IsNew(Issue issue, Held held, PostInput input) => issue.Rule switch
+    /// <summary>A post with a patch over it, and what of the patch is no edit.</summary>
+    internal static PostInput Read(
+        Post post, IReadOnlyCollection<Delivery> deliveries, JsonObject patch, ICollection<Issue> issues)
     {
-        Rule.PastTime when issue.ProfileId is null => input.ScheduledAt != held.Post.ScheduledAt,
+        var isDraft = post.Status == PostStatus.Draft;
+        var input = PostRequestReader.Read((JsonObject)PostShape.Merge(PostShape.Of(post, deliveries), patch)!, issues);
+        if (input.Draft != isDraft)
+            issues.Add(new Issue("/post/draft", Rule.UseAction, "An edit never publishes.",
+                Fix: $"POST /posts/{post.Id}/publish."));
+        if (!isDraft && input.ScheduledAt is null)
+            issues.Add(new Issue(PostInput.Pointers.ScheduledAt, Rule.UseAction, "An edit never publishes.",
+                Fix: $"POST /posts/{post.Id}/publish."));
+        return input;
+    }
+
+    /// <summary>
+    /// What was there before and is not touched does not stop an edit: a moment that is due, a profile gone quiet.
+    /// </summary>
+    internal static bool IsNew(Issue issue, Post post, IEnumerable<Delivery> deliveries, PostInput input) => issue.Rule switch
+    {
+        Rule.PastTime when issue.ProfileId is null => input.ScheduledAt != post.ScheduledAt,
         Rule.PastTime => input.Content.Overrides[issue.ProfileId.Value].ScheduledAt
-            != held.Post.Content.Overrides.GetValueOrDefault(issue.ProfileId.Value)?.ScheduledAt,
-        Rule.NotActive => held.Deliveries.All(d => d.ProfileId != issue.ProfileId),
+            != post.Content.Overrides.GetValueOrDefault(issue.ProfileId.Value)?.ScheduledAt,
+        Rule.NotActive => deliveries.All(d => d.ProfileId != issue.ProfileId),
         _ => true,
     };
 

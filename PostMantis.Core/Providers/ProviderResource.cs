@@ -15,7 +15,18 @@ public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Req
 
 /// <summary>Which media a post may carry.</summary>
 /// <param name="Max">Files; 0: none.</param>
-public sealed record MediaLimits(int Max);
+/// <param name="Required">Whether a post needs media.</param>
+/// <param name="MixedKinds">Whether images and video share a post.</param>
+/// <param name="Rules">One for each class of media, and what no rule is for is not taken; empty: only their number counts.</param>
+public sealed record MediaLimits(int Max, bool Required, bool MixedKinds, IReadOnlyList<MediaRule> Rules)
+{
+    public static MediaLimits Of(ProviderRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        return new MediaLimits(rules.MaxMedia, rules.Media?.Required ?? false, rules.Media?.MixedKinds ?? true,
+            rules.Media?.Rules ?? []);
+    }
+}
 
 /// <summary>What a network can do besides plain posts.</summary>
 /// <param name="MaxThreadParts">Parts after the first; 0 without threads.</param>
@@ -62,7 +73,7 @@ public sealed record ProviderResource(
     {
         ArgumentNullException.ThrowIfNull(provider);
         return new ProviderResource(Kind, provider.Id, provider.DisplayName, provider.IsConfigured,
-            TextLimits.Of(provider.Rules), new MediaLimits(provider.Rules.MaxMedia), ProviderFeatures.Of(provider.Rules),
+            TextLimits.Of(provider.Rules), MediaLimits.Of(provider.Rules), ProviderFeatures.Of(provider.Rules),
             provider.OptionsSchema, [.. budgets.Select(BudgetRuleResource.From)]);
     }
 }

@@ -25,6 +25,13 @@ internal static class PostEndpoints
             .Takes<CreatePostRequest>()
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status201Created)
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status202Accepted);
+        posts.MapPost("/validate", ValidateAsync).WithName("ValidatePost").WithMetadata(new CountsAsRead())
+            .WithSummary("Say what a post would come to, and change nothing")
+            .WithDescription("A create body, or an edit's body with postId. Always 200: valid, and for each profile what "
+                + "speaks against it, what would be sent, how long it is, what would become of its media, and what its budget "
+                + "will hold. Any key may ask.")
+            .Takes<ValidatePostRequest>()
+            .Produces<Single<PostCheck>>();
         posts.MapGet("/", ListAsync).WithName("ListPosts").WithSummary("List posts")
             .WithDescription("Filters narrow; several values of one filter widen it. …After is inclusive, …Before "
                 + "exclusive. metadata[name]=value may be given for several names. view=summary leaves out body, media "
@@ -79,6 +86,13 @@ internal static class PostEndpoints
             if (accepted is not null) answer ??= ApiAnswer.Accepted(accepted, created: true);
             return (answer, first);
         }, ct);
+    }
+
+    private static async Task<ApiAnswer> ValidateAsync(
+        JsonBody body, HttpContext http, Caller caller, PostValidator validator, CancellationToken ct)
+    {
+        NoQuery(http);
+        return ApiAnswer.Data(await validator.CheckAsync(caller, body.Value, ct));
     }
 
     private static async Task<ApiAnswer> ListAsync(

@@ -20,6 +20,17 @@ internal sealed record CreatePostRequest(
     Dictionary<string, OverrideRequest>? Overrides,
     bool? AllowDuplicate);
 
+/// <summary>As a post is created by; with <c>postId</c>, an edit of that post.</summary>
+/// <param name="PostId">The post that the rest would be an edit of.</param>
+internal sealed record ValidatePostRequest(
+    Guid? PostId,
+    PostBody? Post,
+    IReadOnlyList<Guid>? Profiles,
+    IReadOnlyList<MediaRequest>? Media,
+    Dictionary<string, JsonObject>? ProviderOptions,
+    Dictionary<string, OverrideRequest>? Overrides,
+    bool? AllowDuplicate);
+
 /// <summary>The post itself.</summary>
 /// <param name="Draft">True stores it without publishing.</param>
 /// <param name="ScheduledAt">RFC 3339 with Z or an offset; absent is now; at most 2 years ahead.</param>
