@@ -14,6 +14,7 @@ internal static class Networks
         ["mastodon"] = sim => new Mastodon.MastodonNetwork(sim),
         ["instagram"] = sim => new Instagram.InstagramNetwork(sim),
         ["threads"] = sim => new Threads.ThreadsNetwork(sim),
+        ["linkedin"] = sim => new LinkedIn.LinkedInNetwork(sim),
         ["pinterest"] = sim => new Pinterest.PinterestNetwork(sim),
     };
 
