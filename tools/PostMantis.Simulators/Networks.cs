@@ -16,6 +16,7 @@ internal static class Networks
         ["threads"] = sim => new Threads.ThreadsNetwork(sim),
         ["linkedin"] = sim => new LinkedIn.LinkedInNetwork(sim),
         ["pinterest"] = sim => new Pinterest.PinterestNetwork(sim),
+        ["facebook"] = sim => new Facebook.FacebookNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;
