@@ -15,7 +15,6 @@ using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
-using PostMantis.Core.Providers.Sandbox;
 using PostMantis.Core.Queue;
 using PostMantis.Core.Retention;
 using PostMantis.Core.Vault;
@@ -34,8 +33,7 @@ public static class CoreSetup
         services.AddSingleton<IValidateOptions<InstanceOptions>, PublicUrlAtStart>();
         services.AddScoped<UnitOfWork>();
         services.AddScoped<PendingRows>();
-        services.AddSingleton<ProviderCatalog>();
-        services.AddSandboxProvider();
+        services.AddProviders();
         services.AddScoped<EventWriter>();
         services.AddScoped<Sequencer>();
         services.AddOptions<EventOptions>().BindConfiguration(EventOptions.Section)

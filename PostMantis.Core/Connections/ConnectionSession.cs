@@ -49,7 +49,7 @@ public sealed class ConnectionSession
     /// <summary>SHA-256 of the state parameter; unique, so a replayed state finds an ended session.</summary>
     public required byte[] StateHash { get; init; }
 
-    /// <summary>Sealed: the PKCE verifier while started, the tokens while authorized, null once ended.</summary>
+    /// <summary>Sealed: what the trip is bound to while started, the tokens while authorized, null once ended.</summary>
     public byte[]? Credential { get; private set; }
     /// <summary>A callback is trading its code: the state is used up.</summary>
     public bool IsExchanging { get; private set; }

@@ -16,7 +16,7 @@ using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Connections;
 
-/// <summary>A trip that has begun, and where the browser goes.</summary>
+/// <summary>A trip that has begun, and where the browser goes: to the network, or on to the choice of destinations.</summary>
 public sealed record StartedSession(ConnectionSession Session, Uri AuthorizeUrl)
 {
     public override string ToString() => $"{nameof(StartedSession)} {Session.Id}";
@@ -35,21 +35,42 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
     /// <summary>Where networks send the browser back to; the provider's id follows.</summary>
     public const string CallbackPath = "/connect/callback/";
 
-    /// <summary>Where a network's consent page is, for the policies of the page that leads there.</summary>
-    public Uri ConsentOrigin(string provider) => new(catalog.Get(provider).Consent
-        .AuthorizeUrl(new ConsentTrip("", new string('x', 43), Callback(provider))).GetLeftPart(UriPartial.Authority));
+    // A trip's own page; its id follows.
+    private const string SessionPath = "/connect/";
+    private const int MostInput = 500;
 
-    /// <summary>Opens a trip to <paramref name="provider"/>.</summary>
+    /// <summary>Opens a trip to <paramref name="provider"/>, which asks for nothing beforehand.</summary>
     /// <exception cref="ProblemException">invalidRequest: no such provider here, or not set up.</exception>
-    public async Task<StartedSession> StartAsync(Caller caller, string provider, CancellationToken ct)
+    public Task<StartedSession> StartAsync(Caller caller, string provider, CancellationToken ct) =>
+        StartAsync(caller, provider, new Dictionary<string, string>(), ct);
+
+    /// <summary>Opens a trip to <paramref name="provider"/> with what the person filled in, by field.</summary>
+    /// <exception cref="ProblemException">
+    /// invalidRequest: no such provider here, or not set up; a field that is missing or refused, at <c>/fields/{name}</c>.
+    /// </exception>
+    public async Task<StartedSession> StartAsync(
+        Caller caller, string provider, IReadOnlyDictionary<string, string> input, CancellationToken ct)
     {
         RequirePerson(caller);
+        ArgumentNullException.ThrowIfNull(input);
         if (!catalog.TryGet(provider, out var network) || !network.IsConfigured)
             throw ProblemException.Invalid(new Issue("/provider", Rule.NotFound, "This instance cannot connect that network."));
+        var fields = Read(network.Consent.Fields, input);
         var now = time.GetUtcNow();
         var (id, state, verifier) = (Ids.New(now), NewSecret(), NewSecret());
+        var start = await network.Consent.StartAsync(
+            new ConsentTrip(state, verifier, Callback(provider)) { Input = fields }, ct);
+        if (start is ConsentStart.Refused refused)
+            throw ProblemException.Invalid(refused.Field is { } field
+                ? new Issue($"/fields/{field}", Rule.WrongFormat, refused.Error.Message)
+                : new Issue("/provider", Rule.NotReady, refused.Error.Message));
+
+        var leave = start as ConsentStart.Leave;
+        var open = network.Consent.Fields.Where(f => !f.IsSecret).Select(f => f.Name).ToHashSet();
+        var waiting = new WaitingTrip(verifier, fields.Where(f => open.Contains(f.Key)).ToDictionary(),
+            leave?.Secrets?.ToDictionary() ?? []);
         var session = ConnectionSession.Start(id, caller.UserId, caller.ActorId, provider, HashOf(state),
-            vault.SealText(ConnectionSession.SealedCredential.Of(id, caller.UserId), verifier), now,
+            vault.SealJson(ConnectionSession.SealedCredential.Of(id, caller.UserId), waiting), now,
             now + options.Value.SessionLifetime);
         await unit.RunAsync(token =>
         {
@@ -57,7 +78,11 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
             audit.Add(caller, "connectionSession.started", SubjectType, id, detail: new JsonObject { ["provider"] = provider });
             return _db.SaveChangesAsync(token);
         }, ct);
-        return new StartedSession(session, network.Consent.AuthorizeUrl(new ConsentTrip(state, verifier, Callback(provider))));
+        if (leave is not null) return new StartedSession(session, leave.Url);
+        var granted = (ConsentStart.Granted)start;
+        return new StartedSession(
+            await AuthorizeAsync(caller, session, network.Consent, granted.Tokens, granted.Account, now, ct),
+            instance.Value.Address($"{SessionPath}{id}"));
     }
 
     /// <summary>
@@ -66,42 +91,53 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
     /// </summary>
     /// <exception cref="ProblemException">notFound: unknown, another user's, another network's; conflict: used before.</exception>
     public async Task<ConnectionSession> CallbackAsync(
-        Caller caller, string provider, string? state, string? code, string? error, CancellationToken ct)
+        Caller caller, string provider, ConsentReturn back, CancellationToken ct)
     {
         RequirePerson(caller);
+        ArgumentNullException.ThrowIfNull(back);
         var now = time.GetUtcNow();
-        var hash = HashOf(state ?? "");
+        var hash = HashOf(back.State ?? "");
         var session = await _db.ConnectionSessions.SingleOrDefaultAsync(
                 s => s.StateHash == hash && s.UserId == caller.UserId && s.Provider == provider, ct)
             ?? throw ProblemException.NotFound("connection session");
         if (session.Status != ConnectionSessionStatus.Started || session.IsExchanging)
             throw ProblemException.Conflict("This consent was used already.", CamelCase.Of(session.Status), []);
         if (session.ExpiresAt <= now) return await EndAsync(caller, session, s => s.Expire(now), ct);
-        if (error is not null || string.IsNullOrEmpty(code))
+        var consent = catalog.Get(provider).Consent;
+        if (back.Error is not null || string.IsNullOrEmpty(back.Code))
         {
-            return error == "access_denied"
+            return back.Error is { } error && consent.IsDenial(error)
                 ? await EndAsync(caller, session, s => s.Cancel(now), ct)
                 : await EndAsync(caller, session, s => s.Fail(new DeliveryError(DeliveryErrorCode.ProviderMisconfigured,
                     "The network ended the trip without consent.", NextStep.Retry, Retryable: true), now), ct);
         }
 
         // Taken before the exchange: of two callbacks with one state, one goes on.
-        string verifier;
+        WaitingTrip waiting;
         using (var opened = vault.Open(PlaceOf(session), session.Credential))
-            verifier = opened.ReadText();
+            waiting = opened.ReadJson<WaitingTrip>();
         if (await _db.ConnectionSessions.Where(s => s.Id == session.Id && !s.IsExchanging
                 && s.Status == ConnectionSessionStatus.Started)
                 .ExecuteUpdateAsync(s => s.SetProperty(x => x.IsExchanging, true), ct) == 0)
             throw ProblemException.Conflict("This consent was used already.", CamelCase.Of(session.Status), []);
 
-        var consent = catalog.Get(provider).Consent;
-        var exchanged = await consent.ExchangeAsync(new ConsentTrip(state!, verifier, Callback(provider)), code, ct);
-        if (exchanged is not ConsentOutcome.Granted granted)
-            return await EndAsync(caller, session, s => s.Fail(((ConsentOutcome.Refused)exchanged).Error, now), ct);
-        var listed = await consent.ListDestinationsAsync(granted.Tokens, ct);
+        var exchanged = await consent.ExchangeAsync(new ConsentTrip(back.State!, waiting.Verifier, Callback(provider))
+        {
+            Input = waiting.Input,
+            Secrets = waiting.Secrets,
+        }, back, ct);
+        return exchanged is ConsentOutcome.Granted granted
+            ? await AuthorizeAsync(caller, session, consent, granted.Tokens, granted.Account, now, ct)
+            : await EndAsync(caller, session, s => s.Fail(((ConsentOutcome.Refused)exchanged).Error, now), ct);
+    }
+
+    private async Task<ConnectionSession> AuthorizeAsync(Caller caller, ConnectionSession session, IConsent consent,
+        GrantTokens tokens, ProviderAccount account, DateTimeOffset now, CancellationToken ct)
+    {
+        var listed = await consent.ListDestinationsAsync(tokens, ct);
         if (listed is not DestinationsOutcome.Listed { Destinations.Count: > 0 } destinations)
         {
-            await consent.RevokeAsync(granted.Tokens, ct);
+            await consent.RevokeAsync(tokens, ct);
             return await EndAsync(caller, session, s => s.Fail(listed is DestinationsOutcome.Failed failed
                 ? failed.Error
                 : new DeliveryError(DeliveryErrorCode.AccountRestricted, "The account has nothing to publish to.",
@@ -109,7 +145,7 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
         }
         return await unit.RunAsync(async token =>
         {
-            session.Authorize(vault.SealJson(PlaceOf(session), granted.Tokens), granted.Account, destinations.Destinations,
+            session.Authorize(vault.SealJson(PlaceOf(session), tokens), account, destinations.Destinations,
                 now, now + options.Value.SessionLifetime);
             audit.Add(caller, "connectionSession.authorized", SubjectType, session.Id);
             await _db.SaveChangesAsync(token);
@@ -292,6 +328,24 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
             SELECT * FROM connection_sessions WHERE id = {sessionId} AND user_id = {caller.UserId} FOR UPDATE
             """).ToListAsync(ct)).SingleOrDefault() ?? throw ProblemException.NotFound("connection session");
 
+    // What the network asked for and a person filled in; the rest is not passed on.
+    private static Dictionary<string, string> Read(
+        IReadOnlyList<ConsentField> fields, IReadOnlyDictionary<string, string> input)
+    {
+        List<Issue> issues = [];
+        Dictionary<string, string> read = [];
+        foreach (var field in fields)
+        {
+            var text = input.GetValueOrDefault(field.Name)?.Trim() ?? "";
+            if (text.Length > MostInput || !ObjectReader.IsStorable(text))
+                issues.Add(new Issue($"/fields/{field.Name}", Rule.TooLong, $"At most {MostInput} characters.",
+                    Limit: MostInput, Actual: text.Length, Unit: "characters"));
+            else if (text.Length > 0) read[field.Name] = text;
+            else if (field.IsRequired) issues.Add(new Issue($"/fields/{field.Name}", Rule.Required, "Fill this in."));
+        }
+        return issues.Count == 0 ? read : throw ProblemException.Invalid([.. issues]);
+    }
+
     private Uri Callback(string provider) => instance.Value.Address(CallbackPath + provider);
 
     private static SealedPlace PlaceOf(ConnectionSession session) =>
@@ -306,5 +360,11 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
     {
         ArgumentNullException.ThrowIfNull(caller);
         if (caller.ActorType != ActorType.User) throw ProblemException.Forbidden("a person in the dashboard");
+    }
+
+    /// <summary>What a trip is bound to while the browser is away; it never prints itself.</summary>
+    private sealed record WaitingTrip(string Verifier, Dictionary<string, string> Input, Dictionary<string, string> Secrets)
+    {
+        public override string ToString() => nameof(WaitingTrip);
     }
 }

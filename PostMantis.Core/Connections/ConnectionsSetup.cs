@@ -11,6 +11,7 @@ public static class ConnectionsSetup
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddScoped<ConnectionSessions>();
         services.AddScoped<GrantOpener>();
+        services.AddScoped<AccountLimitsReader>();
         services.AddSingleton<TokenRefresher>();
         services.AddSingleton<ConnectionTelemetry>();
         return services;

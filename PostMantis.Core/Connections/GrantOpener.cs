@@ -29,6 +29,10 @@ public sealed class GrantOpener(
     PostMantisDb db, SecretVault vault, WakeUp wakeUp, IOptions<ConnectionOptions> options, TimeProvider time)
 {
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan JustNow = TimeSpan.FromMinutes(2);
+
+    // The database keeps microseconds.
+    private static readonly TimeSpan Rounding = TimeSpan.FromMilliseconds(1);
 
     /// <summary>The tokens of one connection.</summary>
     public async Task<GrantOutcome> OpenAsync(Guid connectionId, CancellationToken ct) =>
@@ -44,6 +48,28 @@ public sealed class GrantOpener(
         Dictionary<Guid, GrantOutcome> outcomes = [];
         foreach (var connection in connections) outcomes[connection.Id] = await OpenAsync(connection, ct);
         return outcomes;
+    }
+
+    /// <summary>
+    /// The network did not take tokens that should be good still: they are renewed before anybody uses them again.
+    /// </summary>
+    /// <returns>False: they were renewed a moment ago or cannot be, so that only a person can.</returns>
+    public async Task<bool> RenewAsync(Guid connectionId, GrantTokens refused, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(refused);
+        var connection = await db.Connections.AsNoTracking().SingleOrDefaultAsync(c => c.Id == connectionId, ct);
+        if (connection is not { Status: ConnectionStatus.Active, AccessTokenExpiresAt: { } end }) return false;
+
+        // Somebody has renewed them since they were opened.
+        if (refused.AccessTokenExpiresAt is { } known && (end - known).Duration() > Rounding) return true;
+        var now = time.GetUtcNow();
+        if (connection.RefreshedAt > now - JustNow) return false;
+        await db.Connections
+            .Where(c => c.Id == connectionId && c.CredentialVersion == connection.CredentialVersion)
+            .ExecuteUpdateAsync(c => c.SetProperty(x => x.AccessTokenExpiresAt, now), ct);
+        await GrantStore.EnsureItemAsync(db, connection.Id, connection.UserId, now, now, ct);
+        wakeUp.Signal(WorkKind.RefreshToken);
+        return true;
     }
 
     /// <summary>Adds the statement whose rows <see cref="ReadAsync"/> reads.</summary>

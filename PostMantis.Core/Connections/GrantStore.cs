@@ -25,6 +25,7 @@ internal static class GrantStore
                     ? tokens.RefreshTokenExpiresAt ?? before.RefreshTokenExpiresAt
                     : tokens.RefreshTokenExpiresAt,
                 Scopes = tokens.Scopes.Count > 0 ? tokens.Scopes : before.Scopes,
+                Secrets = before.Secrets.Where(s => !tokens.Secrets.ContainsKey(s.Key)).Concat(tokens.Secrets).ToDictionary(),
             };
         connection.Credential = vault.SealJson(Connection.SealedCredential.Of(connection.Id, connection.UserId), whole);
         connection.CredentialVersion++;

@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Budgets;
 using PostMantis.Core.Common;
+using PostMantis.Core.Connections;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
@@ -15,7 +16,7 @@ namespace PostMantis.Core.Deliveries;
 /// because what other people plan is not told.
 /// </summary>
 public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, BudgetBook book, ProviderCatalog catalog,
-    TimeProvider time)
+    AccountLimitsReader accounts, TimeProvider time)
 {
     /// <summary>What a profile takes now.</summary>
     /// <exception cref="ProblemException">notFound: absent, out of scope, or of a network this build does not know.</exception>
@@ -24,9 +25,11 @@ public sealed class BudgetForecast(PostMantisDb db, Budgets.Budgets budgets, Bud
         var profile = await db.Profiles.InScope(caller).AsNoTracking().SingleOrDefaultAsync(p => p.Id == profileId, ct);
         if (profile is null || !catalog.TryGet(profile.Provider, out var provider)) throw ProblemException.NotFound("profile");
         var now = time.GetUtcNow();
-        return new ProfileLimits(ProfileLimits.Kind, profile.Id, provider.Id, TextLimits.Of(provider.Rules),
-            MediaLimits.Of(provider.Rules), ProviderFeatures.Of(provider.Rules), provider.OptionsSchema, [],
-            await BudgetAsync(profile, now, ct), now);
+        var (facts, checkedAt) = await accounts.ReadAsync(profile, provider, ct);
+        var rules = provider.RulesOf(facts);
+        return new ProfileLimits(ProfileLimits.Kind, profile.Id, provider.Id, TextLimits.Of(rules),
+            MediaLimits.Of(rules), ProviderFeatures.Of(rules), provider.OptionsSchema, provider.ChoicesOf(facts),
+            await BudgetAsync(profile, now, ct), checkedAt ?? profile.UpdatedAt);
     }
 
     /// <summary>

@@ -252,12 +252,22 @@ public sealed partial class DeliveryRunner : IDisposable
                 ? new PublishOutcome.Unconfirmed(e is OperationCanceledException ? "no_answer" : "adapter_fault")
                 : new PublishOutcome.Retry(Errors.Fault);
         }
+        if (outcome is PublishOutcome.Deferred { Error.Code: DeliveryErrorCode.AuthRevoked } && !await RenewAsync(claimed, tokens))
+            outcome = new PublishOutcome.Rejected(Errors.AuthRevoked);
         _telemetry.Ran(claimed.Delivery.Provider, _time.GetElapsedTime(started));
         return Settle(outcome, [.. first, .. work.Steps, .. PartSteps(claimed.Delivery, outcome)], work.CallStartedAt) with { Learned = work.Learned };
 
         Settlement Settle(PublishOutcome result, IReadOnlyList<AttemptStep> steps, DateTimeOffset? callStartedAt) =>
             Verdicts.Decide(claimed, result, _options, _time.GetUtcNow(), Random.Shared.NextDouble(), callStartedAt, steps,
                 traceparent);
+    }
+
+    // A token that is not taken although it should be good is renewed once before a person is asked.
+    private async Task<bool> RenewAsync(ClaimedDelivery claimed, GrantTokens refused)
+    {
+        await using var scope = _scopes.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<GrantOpener>()
+            .RenewAsync(claimed.Profile.ConnectionId, refused, CancellationToken.None);
     }
 
     // What else became public, or did not: the ledger names every remote object.

@@ -193,7 +193,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                     before?.ScheduledAt, change.Options ?? before?.Options);
                 var content = post.Content with { Overrides = overrides };
                 if (catalog.TryGet(profile.Provider, out var provider))
-                    PostAcceptor.Refuse([.. ContentRules.Check(provider, content, profile.Id).Select(Relative)], now);
+                    PostAcceptor.Refuse([.. ContentRules.Check(provider, content, profile.Id, profile.Facts).Select(Relative)], now);
                 post.Content = content;
                 delivery.Content = ContentRules.Resolve(content, profile.Id, profile.Provider);
                 delivery.ContentHash = ContentRules.Hash(delivery.Content);

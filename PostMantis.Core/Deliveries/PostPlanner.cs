@@ -59,7 +59,7 @@ internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, Time
                     Fix: "Connect the account again in the dashboard.", ProfileId: profile.Id,
                     Provider: profile.Provider));
             if (catalog.TryGet(profile.Provider, out var provider))
-                issues.AddRange(ContentRules.Check(provider, input.Content, profile.Id));
+                issues.AddRange(ContentRules.Check(provider, input.Content, profile.Id, profile.Facts));
             else
                 issues.Add(new Issue(at, Rule.Unsupported, "This instance cannot publish to that network.",
                     ProfileId: profile.Id, Provider: profile.Provider));

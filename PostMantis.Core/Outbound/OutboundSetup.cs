@@ -19,24 +19,27 @@ public static class OutboundSetup
         services.AddSingleton<OutboundGuard>();
         services.AddSingleton<GuardedClient>();
         services.AddHttpClient(Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .ConfigurePrimaryHttpMessageHandler(provider =>
-            {
-                var guard = provider.GetRequiredService<OutboundGuard>();
-                return new SocketsHttpHandler
-                {
-                    AllowAutoRedirect = false,
-                    UseCookies = false,
-                    UseProxy = false,
-                    AutomaticDecompression = System.Net.DecompressionMethods.None,
-                    ConnectTimeout = provider.GetRequiredService<IOptions<OutboundOptions>>().Value.ConnectTimeout,
-
-                    // Each call is checked anew.
-                    PooledConnectionLifetime = TimeSpan.Zero,
-                    MaxResponseHeadersLength = 32,
-                    ActivityHeadersPropagator = null,
-                    ConnectCallback = async (context, ct) => await guard.ConnectAsync(context.DnsEndPoint, ct),
-                };
-            });
+            .ConfigurePrimaryHttpMessageHandler(GuardedHandler);
         return services;
+    }
+
+    /// <summary>What a client sends through when people choose its addresses: it follows no redirects and sends no cookies.</summary>
+    internal static SocketsHttpHandler GuardedHandler(IServiceProvider provider)
+    {
+        var guard = provider.GetRequiredService<OutboundGuard>();
+        return new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            AutomaticDecompression = System.Net.DecompressionMethods.None,
+            ConnectTimeout = provider.GetRequiredService<IOptions<OutboundOptions>>().Value.ConnectTimeout,
+
+            // Each call is checked anew.
+            PooledConnectionLifetime = TimeSpan.Zero,
+            MaxResponseHeadersLength = 32,
+            ActivityHeadersPropagator = null,
+            ConnectCallback = async (context, ct) => await guard.ConnectAsync(context.DnsEndPoint, ct),
+        };
     }
 }

@@ -40,14 +40,15 @@ public static class ContentRules
     }
 
     /// <summary>Everything the network would refuse, with pointers into the create shape.</summary>
+    /// <param name="account">What the profile knows of its account's limits; without it the network's own rules hold.</param>
     /// <param name="facts">Of an artifact, or null while it is on its way; without it media are only counted.</param>
     /// <param name="tools">What this server can convert.</param>
     public static IEnumerable<Issue> Check(IProvider provider, PostContent content, Guid profileId,
-        Func<Guid, MediaFacts?>? facts = null, MediaTools? tools = null)
+        IReadOnlyDictionary<string, string>? account = null, Func<Guid, MediaFacts?>? facts = null, MediaTools? tools = null)
     {
         ArgumentNullException.ThrowIfNull(provider);
         ArgumentNullException.ThrowIfNull(content);
-        var rules = provider.Rules;
+        var rules = account is null ? provider.Rules : provider.RulesOf(account);
         var sent = Resolve(content, profileId, provider.Id);
         var change = content.Overrides.GetValueOrDefault(profileId);
         var bodyAt = change?.Body is null ? PostInput.Pointers.Body : PostInput.Pointers.Override(profileId, "body");

@@ -13,10 +13,22 @@ public interface IProvider
     string DisplayName { get; }
 
     /// <summary>Whether the operator has configured what this network needs (client id and so on).</summary>
-    bool IsConfigured { get; }
+    bool IsConfigured => MissingSettings.Count == 0;
 
-    /// <summary>Rules that hold without an account; account-dependent ones narrow them.</summary>
+    /// <summary>Settings the operator has yet to make before accounts can be connected.</summary>
+    IReadOnlyList<string> MissingSettings => [];
+
+    /// <summary>Rules that hold without an account; account-dependent ones replace them.</summary>
     ProviderRules Rules { get; }
+
+    /// <summary>The rules of one account, by the facts of its profile (<see cref="IAccountLimits"/>).</summary>
+    ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) => Rules;
+
+    /// <summary>What one account offers for options, by option, by the facts of its profile.</summary>
+    JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts) => [];
+
+    /// <summary>Reads what depends on the account; null when nothing does.</summary>
+    IAccountLimits? AccountLimits => null;
 
     /// <summary>JSON schema (2020-12) of <c>providerOptions.{Id}</c>.</summary>
     JsonObject OptionsSchema { get; }
@@ -32,6 +44,19 @@ public interface IProvider
     IPublisher Publisher { get; }
 
     IReconciler Reconciler { get; }
+}
+
+/// <summary>
+/// Limits that a network tells for each account. They are kept as facts of the profile, so that rules are data when a post
+/// is accepted; nobody is asked then.
+/// </summary>
+public interface IAccountLimits
+{
+    /// <summary>How old what was read may be before it is read again.</summary>
+    TimeSpan FreshFor { get; }
+
+    /// <summary>The facts as the network tells them now; null when it tells nothing.</summary>
+    Task<IReadOnlyDictionary<string, string>?> ReadAsync(PublishTarget target, GrantTokens tokens, CancellationToken ct);
 }
 
 /// <summary>How a network counts text.</summary>

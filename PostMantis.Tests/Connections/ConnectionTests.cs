@@ -55,12 +55,12 @@ public sealed class ConnectionTests : IAsyncLifetime
         var denied = await CallbackAsync(await StartAsync(), decision: "deny");
         Assert.Equal(ConnectionSessionStatus.Canceled, denied.Status);
         var (started, state) = await StartedAsync();
-        var forged = await RunAsync(s => s.CallbackAsync(_person, "sandbox", state, "sbx_code_forged", null, default));
+        var forged = await RunAsync(s => s.CallbackAsync(_person, "sandbox", new(state, "sbx_code_forged", null), default));
         Assert.Equal((ConnectionSessionStatus.Failed, started.Session.Id), (forged.Status, forged.Id));
         Assert.NotNull(forged.Error);
         var (_, other) = await StartedAsync();
         Assert.Equal(ConnectionSessionStatus.Failed,
-            (await RunAsync(s => s.CallbackAsync(_person, "sandbox", other, null, "server_error", default))).Status);
+            (await RunAsync(s => s.CallbackAsync(_person, "sandbox", new(other, null, "server_error"), default))).Status);
         Assert.Equal(0, await CredentialsAsync());
     }
 
@@ -69,11 +69,11 @@ public sealed class ConnectionTests : IAsyncLifetime
     {
         var (_, state) = await StartedAsync();
         var stranger = await Seed.UserAsync(_host);
-        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(stranger, "sandbox", state, "x", null, default)));
-        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(_person, "mastodon", state, "x", null, default)));
-        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(_person, "sandbox", null, "x", null, default)));
-        await RunAsync(s => s.CallbackAsync(_person, "sandbox", state, "x", null, default));
-        Assert.Equal(ProblemCode.Conflict, await CodeOf(s => s.CallbackAsync(_person, "sandbox", state, "x", null, default)));
+        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(stranger, "sandbox", new(state, "x", null), default)));
+        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(_person, "mastodon", new(state, "x", null), default)));
+        Assert.Equal(ProblemCode.NotFound, await CodeOf(s => s.CallbackAsync(_person, "sandbox", new(null, "x", null), default)));
+        await RunAsync(s => s.CallbackAsync(_person, "sandbox", new(state, "x", null), default));
+        Assert.Equal(ProblemCode.Conflict, await CodeOf(s => s.CallbackAsync(_person, "sandbox", new(state, "x", null), default)));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class ConnectionTests : IAsyncLifetime
         {
             try
             {
-                return (await RunAsync(s => s.CallbackAsync(_person, "sandbox", back["state"], back["code"], null, default))).Status;
+                return (await RunAsync(s => s.CallbackAsync(_person, "sandbox", new(back["state"], back["code"], null), default))).Status;
             }
             catch (ProblemException e) when (e.Code == ProblemCode.Conflict)
             {
@@ -260,7 +260,7 @@ public sealed class ConnectionTests : IAsyncLifetime
     private async Task<ConnectionSession> CallbackAsync(StartedSession started, string decision = "allow")
     {
         var back = HttpUtility.ParseQueryString((await _sandbox.ConsentAsync(started.AuthorizeUrl, decision: decision)).Query);
-        return await RunAsync(s => s.CallbackAsync(_person, "sandbox", back["state"], back["code"], back["error"], default));
+        return await RunAsync(s => s.CallbackAsync(_person, "sandbox", new(back["state"], back["code"], back["error"]), default));
     }
 
     private async Task<ConnectionSession> AuthorizeAsync() => await CallbackAsync(await StartAsync());

@@ -3,6 +3,7 @@ using System.Web;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using PostMantis.Core.Outbound;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Sandbox;
 using PostMantis.ServiceDefaults;
@@ -43,7 +44,10 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
         return ValueTask.CompletedTask;
     }
 
-    protected override JsonObject Fault(string fault) => new()
+    protected override Task<JsonObject?> FaultAsync(SettlementMode mode, string fault) =>
+        Task.FromResult<JsonObject?>(Fault(fault));
+
+    private static JsonObject Fault(string fault) => new()
     {
         ["faults"] = new JsonArray(new JsonObject { ["on"] = "publish", ["fault"] = fault }),
     };
@@ -58,7 +62,9 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
         });
         builder.AddServiceDefaults();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSandboxProvider();
+        builder.Services.AddOutbound();
+        builder.Services.AddProviderCore();
+        new SandboxSetup().Register(builder.Services);
         _hosts.Add(builder.Build());
         return _hosts[^1].Services.GetRequiredService<IProvider>();
     }
@@ -69,7 +75,7 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
     public async Task A_code_is_good_once_and_a_second_use_ends_the_grant()
     {
         var (tokens, trip, code) = await ConnectAsync("studio");
-        Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(trip, code, default));
+        Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(trip, new(trip.State, code), default));
         Assert.IsType<DestinationsOutcome.Failed>(await Provider.Consent.ListDestinationsAsync(tokens, default));
     }
 
@@ -79,17 +85,18 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
         var trip = Trip();
         var code = await CodeAsync(trip, "studio");
         Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(
-            new ConsentTrip(trip.State, new string('x', 43), Callback), code, default));
+            new ConsentTrip(trip.State, new string('x', 43), Callback), new(trip.State, code), default));
         Assert.IsType<ConsentOutcome.Refused>(await Provider.Consent.ExchangeAsync(
-            new ConsentTrip(trip.State, trip.CodeVerifier, new Uri("http://127.0.0.1:1/connect/callback/sandbox")), code, default));
-        Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, code, default));
+            new ConsentTrip(trip.State, trip.CodeVerifier, new Uri("http://127.0.0.1:1/connect/callback/sandbox")),
+            new(trip.State, code), default));
+        Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, new(trip.State, code), default));
     }
 
     [Fact]
     public async Task Denying_sends_the_browser_back_with_the_state()
     {
         var trip = Trip();
-        var back = await _sandbox.ConsentAsync(Provider.Consent.AuthorizeUrl(trip), decision: "deny");
+        var back = await _sandbox.ConsentAsync(await LeaveAsync(trip), decision: "deny");
         var query = HttpUtility.ParseQueryString(back.Query);
         Assert.Equal(("access_denied", trip.State, null), (query["error"], query["state"], query["code"]));
     }
@@ -101,7 +108,7 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
     [InlineData("state", "")]
     public async Task The_consent_page_refuses_what_is_not_registered(string name, string value)
     {
-        var url = Provider.Consent.AuthorizeUrl(Trip());
+        var url = await LeaveAsync(Trip());
         var query = HttpUtility.ParseQueryString(url.Query);
         query[name] = value;
         using var page = await _sandbox.Client.GetAsync(new Uri(url, $"/oauth/authorize?{query}"));
@@ -181,18 +188,21 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
     {
         var trip = Trip();
         var code = await CodeAsync(trip, account);
-        var granted = Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, code, default));
+        var granted = Assert.IsType<ConsentOutcome.Granted>(await Provider.Consent.ExchangeAsync(trip, new(trip.State, code), default));
         Assert.Equal(account, granted.Account.Id);
         return (granted.Tokens, trip, code);
     }
 
     private async Task<string> CodeAsync(ConsentTrip trip, string account)
     {
-        var back = await _sandbox.ConsentAsync(Provider.Consent.AuthorizeUrl(trip), account);
+        var back = await _sandbox.ConsentAsync(await LeaveAsync(trip), account);
         var query = HttpUtility.ParseQueryString(back.Query);
         Assert.Equal(trip.State, query["state"]);
         return query["code"]!;
     }
+
+    private async Task<Uri> LeaveAsync(ConsentTrip trip) =>
+        Assert.IsType<ConsentStart.Leave>(await Provider.Consent.StartAsync(trip, default)).Url;
 
     private static ConsentTrip Trip() => new("state-state-state", new string('v', 43), Callback);
 }

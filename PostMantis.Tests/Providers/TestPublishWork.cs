@@ -6,7 +6,8 @@ namespace PostMantis.Tests.Providers;
 /// <summary>An attempt whose handles and mark live in memory: what the adapter does with them is seen.</summary>
 internal sealed class TestPublishWork(TimeProvider time) : PublishWork
 {
-    private readonly Dictionary<string, string> _saved = [];
+    private int _handles;
+    private Dictionary<string, string> _saved = [];
 
     public DateTimeOffset? MarkedAt { get; private set; }
 
@@ -17,13 +18,24 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
     /// <summary>How long the process was held up after the mark.</summary>
     public TimeSpan HeldUp { get; init; }
 
+    /// <summary>What happens after that many handles were saved: the process is killed.</summary>
+    public int? KilledAfterHandles { get; init; }
+
+    public List<LearnedBudget> Learned { get; } = [];
+
     public static TestPublishWork For(Destination destination, GrantTokens tokens, string body, TimeProvider time,
         System.Text.Json.Nodes.JsonObject? options = null, Guid? deliveryId = null, TimeSpan heldUp = default,
         IReadOnlyDictionary<string, string>? handles = null, IReadOnlyList<PartContent>? thread = null,
-        PartContent? firstComment = null, IReadOnlyList<DeliveryPart>? parts = null)
+        PartContent? firstComment = null, IReadOnlyList<DeliveryPart>? parts = null) =>
+        For(destination, tokens, new DeliveryContent(body, null, [], thread ?? [], firstComment, options ?? []), [], time,
+            deliveryId, heldUp, handles, parts);
+
+    public static TestPublishWork For(Destination destination, GrantTokens tokens, DeliveryContent content,
+        IReadOnlyList<TestFile> files, TimeProvider time, Guid? deliveryId = null, TimeSpan heldUp = default,
+        IReadOnlyDictionary<string, string>? handles = null, IReadOnlyList<DeliveryPart>? parts = null,
+        int? killedAfterHandles = null)
     {
-        var content = new DeliveryContent(body, null, [], thread ?? [], firstComment, options ?? []);
-        return new TestPublishWork(time)
+        var work = new TestPublishWork(time)
         {
             DeliveryId = deliveryId ?? Ids.New(time.GetUtcNow()),
             AttemptId = Ids.New(time.GetUtcNow()),
@@ -31,15 +43,37 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
             Target = new PublishTarget(Ids.New(time.GetUtcNow()), destination.Id, destination.Facts),
             Content = content,
             Tokens = tokens,
+            Files = files.ToDictionary(f => f.ArtifactId, f => (PublishFile)f),
             Parts = parts ?? Core.Deliveries.PostAcceptor.PartsOf(content),
             Handles = handles ?? new Dictionary<string, string>(),
             HeldUp = heldUp,
+            KilledAfterHandles = killedAfterHandles,
         };
+        foreach (var (name, value) in work.Handles) work._saved[name] = value;
+        return work;
     }
+
+    /// <summary>The same attempt taken up again, with all that was saved.</summary>
+    public TestPublishWork Resume() => new(time)
+    {
+        DeliveryId = DeliveryId,
+        AttemptId = AttemptId,
+        AttemptNumber = AttemptNumber,
+        Target = Target,
+        Content = Content,
+        Tokens = Tokens,
+        Files = Files,
+        Parts = Parts,
+        Handles = new Dictionary<string, string>(_saved),
+        _saved = new Dictionary<string, string>(_saved),
+        MarkedAt = MarkedAt,
+        CallStarted = CallStarted,
+    };
 
     public override Task SaveHandleAsync(string name, string value, CancellationToken ct)
     {
         _saved[name] = value;
+        if (++_handles >= KilledAfterHandles) throw new LeaseLostException();
         return Task.CompletedTask;
     }
 
@@ -51,6 +85,8 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
     }
 
     public override void CallStarts() => CallStarted = true;
+
+    public override void Learn(LearnedBudget learned) => Learned.Add(learned);
 
     /// <summary>The same delivery asked about afterwards.</summary>
     public ReconcileWork Reconcile(SettlementMode mode, IReadOnlySet<string>? owned = null) => new(DeliveryId, Target,

@@ -91,7 +91,7 @@ internal sealed class PublishingWorld : IAsyncDisposable
         var started = await RunAsync(s => s.StartAsync(person, ProviderCatalog.SandboxId, default));
         var back = HttpUtility.ParseQueryString((await sandbox.ConsentAsync(started.AuthorizeUrl, account)).Query);
         var session = await RunAsync(s =>
-            s.CallbackAsync(person, ProviderCatalog.SandboxId, back["state"], back["code"], back["error"], default));
+            s.CallbackAsync(person, ProviderCatalog.SandboxId, new(back["state"], back["code"], back["error"]), default));
         await RunAsync(s => s.ChooseAsync(person, session.Id, destinations, default));
         var profiles = await host.InDatabaseAsync(db => db.Profiles.AsNoTracking()
             .Where(p => p.UserId == person.UserId).ToListAsync());

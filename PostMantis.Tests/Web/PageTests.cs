@@ -223,7 +223,7 @@ public sealed class PageTests : IAsyncLifetime
         var session = await _host.InScopeAsync(s => s.GetRequiredService<ConnectionSessions>().StartAsync(_person, "sandbox", default));
         var back = HttpUtility.ParseQueryString((await _sandbox.ConsentAsync(session.AuthorizeUrl)).Query);
         await _host.InScopeAsync(s => s.GetRequiredService<ConnectionSessions>()
-            .CallbackAsync(_person, "sandbox", back["state"], back["code"], null, default));
+            .CallbackAsync(_person, "sandbox", new(back["state"], back["code"], null), default));
         await _host.InScopeAsync(s => s.GetRequiredService<ConnectionSessions>()
             .ChooseAsync(_person, session.Session.Id, ["studio-page"], default));
         return (await _host.InScopeAsync(s => s.GetRequiredService<ProfileReader>()

@@ -17,8 +17,6 @@ internal sealed class NullProvider : IProvider, IPublisher, IReconciler, IConsen
 
     public string DisplayName => "Null";
 
-    public bool IsConfigured => true;
-
     public ProviderRules Rules { get; } = new(MaxText: 500, TextUnit.CodePoints, UrlCounts: null, BodyRequired: true,
         MaxMedia: 0, Link: false, MaxThreadParts: 0, FirstComment: false, AltText: false);
 
@@ -46,9 +44,12 @@ internal sealed class NullProvider : IProvider, IPublisher, IReconciler, IConsen
     public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct) =>
         Task.FromResult<ReconcileOutcome>(new ReconcileOutcome.Inconclusive("null"));
 
-    public Uri AuthorizeUrl(ConsentTrip trip) => new("https://null.example/");
+    public Uri ConsentPage => new("https://null.example/");
 
-    public Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, string code, CancellationToken ct) =>
+    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct) =>
+        Task.FromResult<ConsentStart>(new ConsentStart.Leave(ConsentPage));
+
+    public Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct) =>
         throw new NotSupportedException();
 
     public Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct) =>

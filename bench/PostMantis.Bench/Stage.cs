@@ -127,8 +127,8 @@ internal sealed class Stage : IAsyncDisposable
         var sessions = scope.ServiceProvider.GetRequiredService<ConnectionSessions>();
         var started = await sessions.StartAsync(caller, ProviderCatalog.SandboxId, default);
         var session = await sessions.CallbackAsync(caller, ProviderCatalog.SandboxId,
-            HttpUtility.ParseQueryString(started.AuthorizeUrl.Query)["state"], await ConsentAsync(sandbox, started.AuthorizeUrl),
-            null, default);
+            new ConsentReturn(HttpUtility.ParseQueryString(started.AuthorizeUrl.Query)["state"],
+                await ConsentAsync(sandbox, started.AuthorizeUrl)), default);
         await sessions.ChooseAsync(caller, session.Id, _pages, default);
         var pages = await db.Profiles.AsNoTracking().Where(p => p.UserId == id).ToListAsync();
         var key = await scope.ServiceProvider.GetRequiredService<ApiKeys>().CreateAsync(caller,

@@ -13,8 +13,6 @@ internal sealed class SandboxProvider(SandboxConsent consent, SandboxPublisher p
 
     public string DisplayName => "Sandbox";
 
-    public bool IsConfigured => true;
-
     public ProviderRules Rules { get; } = new(MaxText: 500, TextUnit.Graphemes, UrlCounts: null, BodyRequired: true,
         MaxMedia: 0, Link: false, MaxThreadParts: 10, FirstComment: true, AltText: false);
 

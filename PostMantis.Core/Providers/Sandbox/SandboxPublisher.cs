@@ -48,7 +48,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
     private async Task<PublishOutcome> PublishOnceAsync(PublishWork work, string? key, bool marked, CancellationToken ct)
     {
         if (marked && !(await work.MarkAsync(ct)).IsOpen)
-            return new PublishOutcome.Retry(SandboxErrors.Unavailable());
+            return new PublishOutcome.Retry(SandboxErrors.Common.Unavailable());
         work.CallStarts();
         var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
             work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body }, Headers(work, key), ct);
@@ -62,22 +62,22 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         {
             var made = await client.PostAsync(containers, work.Tokens.AccessToken,
                 new JsonObject { ["body"] = work.Content.Body }, Headers(work, null), ct);
-            container = made.IsSuccess ? ProviderText.Id(SandboxAnswer.Text(made.Body?["id"])) : null;
+            container = made.IsSuccess ? ProviderText.Id(made.Body.Text("id")) : null;
             if (container is null)
             {
                 // A container is not public: without its id nothing of it can be.
                 return Read(work, made) is PublishOutcome.Unconfirmed or PublishOutcome.Published
-                    ? new PublishOutcome.Retry(SandboxErrors.Unavailable(made))
+                    ? new PublishOutcome.Retry(SandboxErrors.Common.Unavailable(made))
                     : Read(work, made);
             }
             await work.SaveHandleAsync(ContainerHandle, container, ct);
-            if (SandboxAnswer.Text(made.Body?["status"]) == "ready") return await MakePublicAsync(work, containers, container, ct);
+            if (made.Body.Text("status") == "ready") return await MakePublicAsync(work, containers, container, ct);
         }
 
         var status = await client.GetAsync($"{containers}/{Uri.EscapeDataString(container)}", work.Tokens.AccessToken, ct);
         if (status.Silence is not null || status.IsServerFault) return new PublishOutcome.Processing(ProcessingCheck);
         if (!status.IsSuccess) return Read(work, status);
-        switch (SandboxAnswer.Text(status.Body?["status"]))
+        switch (status.Body.Text("status"))
         {
             case "processing":
                 return new PublishOutcome.Processing(ProcessingCheck);
@@ -131,26 +131,18 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         return new PublishOutcome.Published(root.ProviderPostId!, root.Url, parts);
     }
 
-    private static PublishOutcome Read(PublishWork work, SandboxAnswer answer)
+    private static PublishOutcome Read(PublishWork work, ProviderAnswer answer)
     {
-        if (answer.Budget is { } budget) work.Learn(budget);
+        if (answer.RateLimit is { } limit) work.Learn(new LearnedBudget(limit.Remaining, limit.ResetsAt));
         if (answer.IsSuccess)
-            return ReadPost(answer.Body) ?? (PublishOutcome)new PublishOutcome.Unconfirmed("unreadable_answer", answer.Provider);
-        return answer switch
-        {
-            { Silence: SandboxSilence.NotSent } => new PublishOutcome.Retry(SandboxErrors.Unavailable(answer)),
-            { Silence: SandboxSilence.Lost } => new PublishOutcome.Unconfirmed("connection_lost"),
-            { IsServerFault: true } => new PublishOutcome.Unconfirmed("server_error", answer.Provider),
-            { Status: System.Net.HttpStatusCode.TooManyRequests } =>
-                new PublishOutcome.Deferred(SandboxErrors.Of(answer), answer.RetryAfter),
-            { Code: "token_expired" } => new PublishOutcome.Deferred(SandboxErrors.Of(answer), null),
-            _ => new PublishOutcome.Rejected(SandboxErrors.Of(answer)),
-        };
+            return ReadPost(answer.Body)
+                ?? SandboxErrors.Common.OfPublicCall(answer, SandboxErrors.Common.Unavailable(answer));
+        return SandboxErrors.Common.OfPublicCall(answer, SandboxErrors.Of(answer));
     }
 
     private static PublishOutcome.Published? ReadPost(JsonNode? post) =>
-        post is JsonObject found && ProviderText.Id(SandboxAnswer.Text(found["id"])) is { } id
-            ? new PublishOutcome.Published(id, ProviderText.Url(SandboxAnswer.Text(found["url"])), [])
+        post is JsonObject found && ProviderText.Id(found.Text("id")) is { } id
+            ? new PublishOutcome.Published(id, ProviderText.Url(found.Text("url")), [])
             : null;
 
     private static string KeyOf(PublishWork work, int part) => $"{work.DeliveryId}:{part}";
@@ -163,7 +155,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         {
             headers["Sandbox-Fault-Key"] = work.DeliveryId.ToString();
             headers["Sandbox-Faults"] = string.Join(", ", faults.OfType<JsonObject>()
-                .Select(f => $"{SandboxAnswer.Text(f["on"])}={SandboxAnswer.Text(f["fault"])}"));
+                .Select(f => $"{f.Text("on")}={f.Text("fault")}"));
         }
         return headers;
     }

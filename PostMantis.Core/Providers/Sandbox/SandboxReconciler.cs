@@ -40,7 +40,7 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
             $"{SandboxClient.PageOf(work.Target)}/containers/{Uri.EscapeDataString(container)}",
             work.Tokens.AccessToken, ct);
         if (answer.Status == HttpStatusCode.NotFound && answer.Code == "not_found") return new ReconcileOutcome.Absent();
-        return answer.IsSuccess && SandboxAnswer.Text(answer.Body?["status"]) is "ready" or "processing"
+        return answer.IsSuccess && answer.Body.Text("status") is "ready" or "processing"
             ? new ReconcileOutcome.NotListed()
             : Found(answer, answer.Body?["post"]);
     }
@@ -58,11 +58,11 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
             if (!answer.IsSuccess || answer.Body?["posts"] is not JsonArray posts) return Inconclusive(answer);
             foreach (var post in posts.OfType<JsonObject>())
             {
-                if (post["parentId"] is null && SandboxAnswer.Text(post["body"]) == work.Content.Body
+                if (post["parentId"] is null && post.Text("body") == work.Content.Body
                     && Read(post) is { } found && !work.OwnedPostIds.Contains(found.ProviderPostId))
                     oldest = found;
             }
-            cursor = ProviderText.Id(SandboxAnswer.Text(answer.Body["nextCursor"]));
+            cursor = ProviderText.Id(answer.Body.Text("nextCursor"));
             if (cursor is not null) continue;
             // Of several that could be ours, the one made first after the mark is.
             if (oldest is not null) return oldest;
@@ -72,14 +72,14 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
         return new ReconcileOutcome.Inconclusive("listing_too_long");
     }
 
-    private static ReconcileOutcome Found(SandboxAnswer answer, JsonNode? post) =>
+    private static ReconcileOutcome Found(ProviderAnswer answer, JsonNode? post) =>
         answer.IsSuccess && post is JsonObject found && Read(found) is { } read ? read : Inconclusive(answer);
 
     private static ReconcileOutcome.Found? Read(JsonObject post) =>
-        ProviderText.Id(SandboxAnswer.Text(post["id"])) is { } id
-            ? new ReconcileOutcome.Found(id, ProviderText.Url(SandboxAnswer.Text(post["url"])))
+        ProviderText.Id(post.Text("id")) is { } id
+            ? new ReconcileOutcome.Found(id, ProviderText.Url(post.Text("url")))
             : null;
 
-    private static ReconcileOutcome.Inconclusive Inconclusive(SandboxAnswer answer) =>
+    private static ReconcileOutcome.Inconclusive Inconclusive(ProviderAnswer answer) =>
         new(answer.Code ?? "no_answer", answer.RetryAfter);
 }

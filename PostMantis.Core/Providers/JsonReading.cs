@@ -1,0 +1,46 @@
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers;
+
+/// <summary>Reads what a network said without believing its shape: what is missing or of another type is null.</summary>
+internal static class JsonReading
+{
+    /// <summary>What lies at the end of a path of members; null when a step is missing or no object.</summary>
+    public static JsonNode? Get(this JsonNode? node, params ReadOnlySpan<string> path)
+    {
+        foreach (var name in path)
+        {
+            if (node is not JsonObject members || !members.TryGetPropertyValue(name, out node)) return null;
+        }
+        return node;
+    }
+
+    /// <summary>A string at the end of a path.</summary>
+    public static string? Text(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Get(path) is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+
+    /// <summary>A whole number at the end of a path; never by way of a floating one.</summary>
+    public static long? Number(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Get(path) is JsonValue value && value.TryGetValue<long>(out var number) ? number : null;
+
+    /// <summary>A truth at the end of a path.</summary>
+    public static bool? Flag(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Get(path) is JsonValue value && value.TryGetValue<bool>(out var flag) ? flag : null;
+
+    /// <summary>The objects of an array at the end of a path; null when there is no array.</summary>
+    public static IReadOnlyList<JsonObject>? Objects(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Get(path) is JsonArray items ? [.. items.OfType<JsonObject>()] : null;
+
+    /// <summary>The strings of an array at the end of a path; null when there is no array.</summary>
+    public static IReadOnlyList<string>? Texts(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Get(path) is JsonArray items ? [.. items.Select(item => item.Text()).OfType<string>()] : null;
+
+    /// <summary>An id as it may be kept, whether it came as a string or as a whole number.</summary>
+    public static string? Id(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        ProviderText.Id(node.Text(path)
+            ?? node.Number(path)?.ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+    /// <summary>Words for people as they may be kept; null when there are none.</summary>
+    public static string? Words(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        ProviderText.Message(node.Text(path)) is { Length: > 0 } words ? words : null;
+}
