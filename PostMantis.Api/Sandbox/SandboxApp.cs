@@ -36,6 +36,7 @@ internal static class SandboxApp
             builder.Configuration.GetConnectionString(PersistenceSetup.ConnectionName)
             ?? throw new InvalidOperationException($"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}."))));
         builder.Services.AddSingleton<SandboxStore>();
+        builder.Services.AddSingleton<SandboxFiles>();
         builder.Services.AddSingleton<SandboxControl>();
         builder.Services.AddSingleton<SandboxLimits>();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -83,7 +84,7 @@ internal static class SandboxApp
     private static async Task SecureAsync(HttpContext context, RequestDelegate next)
     {
         var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; "
+        headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; media-src 'self'; base-uri 'none'; "
             + "frame-ancestors 'none'; form-action 'self'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
@@ -117,6 +118,14 @@ internal static class SandboxApp
             CancellationToken ct) => (await store.DestinationsAsync(null, ct)).Exists(d => d.Id == destinationId)
                 ? Listing(http, await store.FeedAsync(new(destinationId, PageSize, Before: before), ct))
                 : Error("page_not_found", "There is no such page.", 404));
+        app.MapGet("/media/{id:guid}", async (Guid id, HttpContext http, SandboxFiles files, CancellationToken ct) =>
+        {
+            if (await files.FindAsync(null, [id], ct) is not [var file]) return Results.NotFound();
+            http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
+            (http.Response.ContentType, http.Response.ContentLength) = (file.MimeType, file.SizeBytes);
+            await files.WriteAsync(id, http.Response.Body, ct);
+            return Results.Empty;
+        });
         app.MapGet("/posts/{id:guid}.json", async (Guid id, HttpContext http, SandboxStore store, CancellationToken ct) =>
             await store.FindAsync(id, ct) is { } post
                 ? Results.Json(Show(http, post))
@@ -211,6 +220,11 @@ internal static class SandboxApp
             WithBearerAsync(http, store, null, async bearer =>
                 Results.Json(new { destinations = await store.DestinationsAsync(bearer.AccountId, ct) }), ct));
         api.MapPost("/destinations/{id}/posts", PublishAsync);
+        api.MapPost("/destinations/{id}/media", (string id, HttpContext http, SandboxStore store, SandboxFiles files,
+            CancellationToken ct) => WithBearerAsync(http, store, id, async _ =>
+            await files.TakeAsync(id, http, ct) is var (file, refusal) && file is not null
+                ? Results.Json(new { id = file.Id, mimeType = file.MimeType, sizeBytes = file.SizeBytes, sha256 = file.Sha256 }, statusCode: 201)
+                : Error("media_rejected", refusal!, 422), ct));
         api.MapGet("/destinations/{id}/posts", (string id, HttpContext http, SandboxStore store,
             IOptions<SandboxOptions> options, CancellationToken ct) =>
             WithBearerAsync(http, store, id, async bearer =>
@@ -244,7 +258,7 @@ internal static class SandboxApp
         api.MapPost("/destinations/{id}/containers/{containerId:guid}/publish", PublishContainerAsync);
     }
 
-    private static Task<IResult> PublishAsync(string id, HttpContext http, SandboxStore store, SandboxControl control,
+    private static Task<IResult> PublishAsync(string id, HttpContext http, SandboxStore store, SandboxFiles files, SandboxControl control,
         SandboxLimits limits, IOptions<SandboxOptions> options, TimeProvider time, CancellationToken ct) =>
         WithBearerAsync(http, store, id, async bearer =>
     {
@@ -258,6 +272,8 @@ internal static class SandboxApp
         if (Refuse(request.Body, options.Value) is { } refused) return refused;
         if (request.ParentId is { } parent && (await store.FindAsync(parent, ct))?.DestinationId != id)
             return Error("content_rejected", "There is no such post to reply to.", 422);
+        var (media, refusal) = await AttachAsync(id, request.Media ?? [], files, mayPull: false, ct);
+        if (refusal is not null) return Error("media_rejected", refusal, 422);
         var keyUsed = isReply || bearer.Mode == "idempotent" ? key : null;
 
         if (limits.Refuses(id, http.Response)) return TooMany();
@@ -265,13 +281,13 @@ internal static class SandboxApp
         await control.PassAsync("before", ct);
         if (await ActBeforeAsync(fault, http, store, bearer, ct) is { } answer) return answer;
         if (fault == SandboxFault.SlowProcessing) await Task.Delay(options.Value.ProcessingTime, time, ct);
-        var (post, _) = await store.PublishAsync(id, request.Body, request.ParentId, keyUsed,
+        var (post, _) = await store.PublishAsync(id, new SandboxSaying(request.Body, media), request.ParentId, keyUsed,
             fault == SandboxFault.RemovedLater ? options.Value.RemovedAfter : null, ct);
         await control.PassAsync("after", ct);
         return ActAfter(fault, http) ?? Results.Json(Show(http, post), statusCode: 201);
     }, ct);
 
-    private static Task<IResult> CreateContainerAsync(string id, HttpContext http, SandboxStore store,
+    private static Task<IResult> CreateContainerAsync(string id, HttpContext http, SandboxStore store, SandboxFiles files,
         SandboxControl control, IOptions<SandboxOptions> options, CancellationToken ct) =>
         WithBearerAsync(http, store, id, async bearer =>
     {
@@ -279,9 +295,11 @@ internal static class SandboxApp
         if (request is null) return Error("bad_request", "Send JSON with a body.", 400);
         if (bearer.Mode != "probe") return Error("not_supported", "This page has no containers.", 409);
         if (Refuse(request.Body, options.Value) is { } refused) return refused;
+        var (media, refusal) = await AttachAsync(id, request.Media ?? [], files, mayPull: true, ct);
+        if (refusal is not null) return Error("media_rejected", refusal, 422);
         var isSlow = await SandboxFaults.TakeIfNextAsync(
             http.Request, SandboxFaults.Publish, SandboxFault.SlowProcessing, store, ct);
-        var containerId = await store.CreateContainerAsync(id, request.Body,
+        var containerId = await store.CreateContainerAsync(id, new SandboxSaying(request.Body, media),
             isSlow ? options.Value.ProcessingTime : TimeSpan.Zero, ct);
         await control.PassAsync("container", ct);
         return Results.Json(new { id = containerId, status = isSlow ? "processing" : "ready" }, statusCode: 201);
@@ -370,6 +388,28 @@ internal static class SandboxApp
         return await work(bearer);
     }
 
+    // By the id of an upload, or, for a container, by an address to fetch from.
+    private static async Task<(IReadOnlyList<SandboxAttachment> Media, string? Refusal)> AttachAsync(string destinationId,
+        IReadOnlyList<MediaRequest> asked, SandboxFiles files, bool mayPull, CancellationToken ct)
+    {
+        if (asked.Count > SandboxFiles.MostFiles) return ([], $"A post has at most {SandboxFiles.MostFiles} files.");
+        List<SandboxFile> found = [];
+        foreach (var item in asked)
+        {
+            if (item.Id is { } id && await files.FindAsync(destinationId, [id], ct) is [var uploaded])
+            {
+                found.Add(uploaded);
+                continue;
+            }
+            if (!mayPull || item.Url is null) return ([], "There is no such file.");
+            var (pulled, refusal) = await files.PullAsync(destinationId, item.Url, ct);
+            if (pulled is null) return ([], refusal);
+            found.Add(pulled);
+        }
+        return ([.. found.Zip(asked, (file, item) => new SandboxAttachment(file.Id, file.MimeType, item.Alt))],
+            SandboxFiles.Together(found));
+    }
+
     private static async Task<PublishRequest?> ReadAsync(HttpContext http, CancellationToken ct)
     {
         try
@@ -442,6 +482,10 @@ internal static class SandboxApp
         body = post.Body,
         parentId = post.ParentId,
         createdAt = post.CreatedAt,
+        media = post.Media.Select(m => new
+        {
+            id = m.Id, mimeType = m.MimeType, alt = m.Alt, url = $"{http.Request.Scheme}://{http.Request.Host}/media/{m.Id}",
+        }),
     };
 
     private static IResult Listing(HttpContext http, List<SandboxPost> posts) => Results.Json(new
@@ -461,5 +505,7 @@ internal static class SandboxApp
 
     private static IResult OAuthError(string error, int status) => Results.Json(new { error }, statusCode: status);
 
-    private sealed record PublishRequest(string Body, Guid? ParentId, string? On);
+    private sealed record PublishRequest(string Body, Guid? ParentId, string? On, IReadOnlyList<MediaRequest>? Media);
+
+    private sealed record MediaRequest(Guid? Id, string? Url, string? Alt);
 }

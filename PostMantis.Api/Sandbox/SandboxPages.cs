@@ -20,6 +20,7 @@ internal static class SandboxPages
         label.card { display: flex; gap: .75rem; align-items: center; cursor: pointer; }
         .muted { opacity: .75; font-size: .9rem; }
         .body { white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 .5rem; }
+        .card img, .card video { display: block; max-width: 100%; height: auto; border-radius: .5rem; margin: 0 0 .5rem; }
         .reply { margin-left: 1.5rem; }
         button { font: inherit; padding: .6rem 1.2rem; border-radius: 2rem; border: 1px solid var(--brand); cursor: pointer; }
         button.yes { background: var(--brand); color: var(--paper); }
@@ -71,9 +72,16 @@ internal static class SandboxPages
     public static string Message(string title, string text) => Layout(title, $"<h1>{Text(title)}</h1><p>{Text(text)}</p>");
 
     private static string Article(SandboxPost post) =>
-        $"<article class=\"card{(post.ParentId is null ? "" : " reply")}\" id=\"p-{post.Id}\"><p class=\"body\">{Text(post.Body)}</p>"
+        $"<article class=\"card{(post.ParentId is null ? "" : " reply")}\" id=\"p-{post.Id}\"><p class=\"body\">{Text(post.Body)}</p>{string.Concat(post.Media.Select(Shown))}"
         + $"<a class=\"muted\" href=\"/posts/{post.Id}\"><time datetime=\"{post.CreatedAt:O}\">"
         + $"{post.CreatedAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC</time></a></article>";
+
+    private static string Shown(SandboxAttachment file) => file.MimeType.Split('/')[0] switch
+    {
+        "image" => $"<img src=\"/media/{file.Id}\" alt=\"{Text(file.Alt ?? "")}\" loading=\"lazy\">",
+        "video" => $"<video src=\"/media/{file.Id}\" controls preload=\"metadata\" aria-label=\"{Text(file.Alt ?? "Video")}\"></video>",
+        _ => $"<p><a href=\"/media/{file.Id}\">{Text(file.Alt ?? "Document")}</a></p>",
+    };
 
     private static string Layout(string title, string main) =>
         $"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{Text(title)} · Sandbox</title>"

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Npgsql;
 using PostMantis.Core.Common;
 
@@ -46,6 +47,9 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
                 key text, created_at timestamptz NOT NULL, removed_at timestamptz);
             CREATE UNIQUE INDEX IF NOT EXISTS ix_posts_key ON sandbox.posts (destination_id, key) WHERE key IS NOT NULL;
             CREATE INDEX IF NOT EXISTS ix_posts_feed ON sandbox.posts (destination_id, created_at DESC, id DESC);
+            ALTER TABLE sandbox.containers ADD COLUMN IF NOT EXISTS media jsonb NOT NULL DEFAULT '[]';
+            ALTER TABLE sandbox.posts ADD COLUMN IF NOT EXISTS media jsonb NOT NULL DEFAULT '[]';
+            {{SandboxFiles.Schema}}
             CREATE TABLE IF NOT EXISTS sandbox.fault_uses (key text PRIMARY KEY, used int NOT NULL);
             INSERT INTO sandbox.accounts VALUES ('studio', 'Sandbox Studio', '@studio'),
                 ('lab', 'Settlement Lab', '@lab') ON CONFLICT DO NOTHING;
@@ -177,27 +181,28 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
 
     /// <summary>Makes a post public; with a key, the post that key made before.</summary>
     public async Task<(SandboxPost Post, bool IsNew)> PublishAsync(
-        string destinationId, string body, Guid? parentId, string? key, TimeSpan? removedAfter, CancellationToken ct)
+        string destinationId, SandboxSaying said, Guid? parentId, string? key, TimeSpan? removedAfter, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var made = await ListAsync("""
-            INSERT INTO sandbox.posts VALUES ($1, $2, $3, $4, $5, $6, $7)
+            INSERT INTO sandbox.posts (id, destination_id, parent_id, body, key, created_at, removed_at, media)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
             ON CONFLICT (destination_id, key) WHERE key IS NOT NULL DO NOTHING
-            RETURNING id, destination_id, parent_id, body, created_at
-            """, Post, ct, Ids.New(now), destinationId, parentId, body, key, now, now + removedAfter);
+            RETURNING id, destination_id, parent_id, body, created_at, media
+            """, Post, ct, Ids.New(now), destinationId, parentId, said.Body, key, now, now + removedAfter, Media(said.Media));
         if (made.Count > 0) return (made[0], true);
         return ((await FindByKeyAsync(destinationId, key!, ct))!, false);
     }
 
     public async Task<SandboxPost?> FindByKeyAsync(string destinationId, string key, CancellationToken ct) =>
         (await ListAsync("""
-            SELECT id, destination_id, parent_id, body, created_at FROM sandbox.posts
+            SELECT id, destination_id, parent_id, body, created_at, media FROM sandbox.posts
             WHERE destination_id = $1 AND key = $2
             """, Post, ct, destinationId, key)).FirstOrDefault();
 
     public async Task<SandboxPost?> FindAsync(Guid id, CancellationToken ct) =>
         (await ListAsync("""
-            SELECT id, destination_id, parent_id, body, created_at FROM sandbox.posts
+            SELECT id, destination_id, parent_id, body, created_at, media FROM sandbox.posts
             WHERE id = $1 AND (removed_at IS NULL OR removed_at > $2)
             """, Post, ct, id, time.GetUtcNow())).FirstOrDefault();
 
@@ -206,7 +211,7 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
     {
         var now = time.GetUtcNow();
         return ListAsync("""
-            SELECT id, destination_id, parent_id, body, created_at FROM sandbox.posts
+            SELECT id, destination_id, parent_id, body, created_at, media FROM sandbox.posts
             WHERE destination_id = $1 AND (removed_at IS NULL OR removed_at > $2) AND created_at <= $3
               AND ($4::timestamptz IS NULL OR created_at >= $4)
               AND ($5::uuid IS NULL OR (created_at, id) < (SELECT created_at, id FROM sandbox.posts WHERE id = $5))
@@ -215,20 +220,21 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
     }
 
     public async Task<Guid> CreateContainerAsync(
-        string destinationId, string body, TimeSpan processing, CancellationToken ct)
+        string destinationId, SandboxSaying said, TimeSpan processing, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var id = Ids.New(now);
-        await ExecuteAsync("INSERT INTO sandbox.containers VALUES ($1, $2, $3, $4)", ct, id, destinationId, body,
-            now + processing);
+        await ExecuteAsync("""
+            INSERT INTO sandbox.containers (id, destination_id, body, ready_at, media) VALUES ($1, $2, $3, $4, $5::jsonb)
+            """, ct, id, destinationId, said.Body, now + processing, Media(said.Media));
         return id;
     }
 
     public async Task<SandboxContainer?> ContainerAsync(Guid id, CancellationToken ct)
     {
         var now = time.GetUtcNow();
-        return (await ListAsync("SELECT id, destination_id, body, ready_at, post_id FROM sandbox.containers WHERE id = $1",
-            row => new SandboxContainer(row.GetGuid(0), row.GetString(1), row.GetString(2),
+        return (await ListAsync("SELECT id, destination_id, body, ready_at, post_id, media FROM sandbox.containers WHERE id = $1",
+            row => new SandboxContainer(row.GetGuid(0), row.GetString(1), new SandboxSaying(row.GetString(2), Media(row.GetString(5))),
                 row.GetFieldValue<DateTimeOffset>(3) <= now, row.IsDBNull(4) ? null : row.GetGuid(4)), ct, id))
             .FirstOrDefault();
     }
@@ -237,7 +243,7 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
     public async Task<SandboxPost> PublishContainerAsync(
         SandboxContainer container, TimeSpan? removedAfter, CancellationToken ct)
     {
-        var (post, _) = await PublishAsync(container.DestinationId, container.Body, null, $"container:{container.Id}",
+        var (post, _) = await PublishAsync(container.DestinationId, container.Said, null, $"container:{container.Id}",
             removedAfter, ct);
         await ExecuteAsync("UPDATE sandbox.containers SET post_id = $2 WHERE id = $1", ct, container.Id, post.Id);
         return post;
@@ -299,7 +305,11 @@ internal sealed class SandboxStore(NpgsqlDataSource database, TimeProvider time)
     private static SandboxAccount Account(NpgsqlDataReader row) => new(row.GetString(0), row.GetString(1), row.GetString(2));
 
     private static SandboxPost Post(NpgsqlDataReader row) => new(row.GetGuid(0), row.GetString(1),
-        row.IsDBNull(2) ? null : row.GetGuid(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4));
+        row.IsDBNull(2) ? null : row.GetGuid(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4), Media(row.GetString(5)));
+
+    private static string Media(IReadOnlyList<SandboxAttachment> media) => JsonSerializer.Serialize(media);
+
+    private static List<SandboxAttachment> Media(string media) => JsonSerializer.Deserialize<List<SandboxAttachment>>(media)!;
 
     private static string NewSecret(string prefix) =>
         prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
@@ -311,14 +321,18 @@ internal sealed record SandboxAccount(string Id, string Name, string Handle);
 
 internal sealed record SandboxDestination(string Id, string AccountId, string Name, string Handle, string Mode);
 
-internal sealed record SandboxPost(Guid Id, string DestinationId, Guid? ParentId, string Body, DateTimeOffset CreatedAt);
+/// <summary>What a post says and shows.</summary>
+internal sealed record SandboxSaying(string Body, IReadOnlyList<SandboxAttachment> Media);
+
+internal sealed record SandboxPost(Guid Id, string DestinationId, Guid? ParentId, string Body, DateTimeOffset CreatedAt,
+    IReadOnlyList<SandboxAttachment> Media);
 
 /// <summary>A part of a feed: what is older than the post <paramref name="Before"/> and was made at or after
 /// <paramref name="Since"/>, but <paramref name="Delay"/> ago at least.</summary>
 internal sealed record SandboxFeed(
     string DestinationId, int Limit, DateTimeOffset? Since = null, Guid? Before = null, TimeSpan Delay = default);
 
-internal sealed record SandboxContainer(Guid Id, string DestinationId, string Body, bool IsReady, Guid? PostId);
+internal sealed record SandboxContainer(Guid Id, string DestinationId, SandboxSaying Said, bool IsReady, Guid? PostId);
 
 /// <summary>The holder of an access token; the destination only when it is theirs.</summary>
 internal sealed record SandboxBearer(

@@ -1,3 +1,4 @@
+using PostMantis.Core.Deliveries;
 using PostMantis.Core.Media;
 using PostMantis.Core.Queue;
 
@@ -9,6 +10,14 @@ internal sealed class ImportWorker(MediaImporter importer, IServiceScopeFactory 
     : QueueLoop(WorkKind.ImportMedia, scopes, heartbeat, wakeUp, time, logger)
 {
     protected override async Task<bool> RunOnceAsync(CancellationToken ct) => await importer.RunOnceAsync(ct) > 0;
+}
+
+/// <summary>Makes posts ready whose media have to be imported or converted.</summary>
+internal sealed class PrepareWorker(PostPreparer preparer, IServiceScopeFactory scopes, Heartbeat heartbeat,
+    WakeUp wakeUp, TimeProvider time, ILogger<PrepareWorker> logger)
+    : QueueLoop(WorkKind.PrepareMedia, scopes, heartbeat, wakeUp, time, logger)
+{
+    protected override async Task<bool> RunOnceAsync(CancellationToken ct) => await preparer.RunOnceAsync(ct) > 0;
 }
 
 /// <summary>Ends uploads nobody completed and erases what nobody uses.</summary>

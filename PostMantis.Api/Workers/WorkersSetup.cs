@@ -26,6 +26,7 @@ internal static class WorkersSetup
         services.AddHostedService<RetentionWorker>();
         services.AddHostedService<TokenWorker>();
         services.AddHostedService<ImportWorker>();
+        services.AddHostedService<PrepareWorker>();
         services.AddHostedService<MediaSweepWorker>();
         services.AddHostedService<SequenceWorker>();
         services.AddHostedService<ReconcileWorker>();

@@ -19,8 +19,8 @@ internal sealed class AttemptWork : PublishWork
     private readonly List<LearnedBudget> _learned = [];
 
     [SetsRequiredMembers]
-    public AttemptWork(ClaimedDelivery claimed, GrantTokens tokens, NpgsqlDataSource source, CallMarker marker,
-        TimeProvider time)
+    public AttemptWork(ClaimedDelivery claimed, GrantTokens tokens, IReadOnlyDictionary<Guid, PublishFile> files,
+        NpgsqlDataSource source, CallMarker marker, TimeProvider time)
     {
         (_source, _marker, _time, _leaseToken) = (source, marker, time, claimed.Lease.LeaseToken);
         _handles = new Dictionary<string, string>(claimed.Attempt.Handles, StringComparer.Ordinal);
@@ -30,6 +30,7 @@ internal sealed class AttemptWork : PublishWork
         Target = claimed.Target;
         Content = claimed.Delivery.Content;
         Tokens = tokens;
+        Files = files;
         Parts = claimed.Delivery.Parts;
         Handles = _handles;
     }

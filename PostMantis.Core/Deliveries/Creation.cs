@@ -19,6 +19,9 @@ internal sealed record Creation(Caller Caller, PostInput Input, string? Tracepar
 
     public ProblemException? Refused { get; set; }
 
+    /// <summary>What it comes to.</summary>
+    public PostPlan? Plan { get; set; }
+
     public Post? Post { get; set; }
 
     public List<Delivery> Deliveries { get; set; } = [];
@@ -30,7 +33,7 @@ internal sealed record Creation(Caller Caller, PostInput Input, string? Tracepar
     public bool GoesAlone => Caller.Rules.DailyCap is not null;
 
     /// <summary>Forgets a try that was rolled back.</summary>
-    public void Reset() => (Accepted, First, Refused, Post, Deliveries) = (null, null, null, null, []);
+    public void Reset() => (Accepted, First, Refused, Plan, Post, Deliveries) = (null, null, null, null, null, []);
 
     public IEnumerable<DuplicateGuard.Said> Said() =>
         Deliveries.Select(d => new DuplicateGuard.Said(Post!.Id, d, d.ScheduledAt!.Value));

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using PostMantis.Core.Media;
 using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Deliveries;
@@ -30,9 +31,13 @@ public static class DeliveriesSetup
         services.AddSingleton<CallMarker>();
         services.AddSingleton<SettleQueue>();
         services.AddSingleton<DeliveryProgress>();
+        services.AddSingleton<DeliveryFiles>();
+        services.AddSingleton<PostPreparer>();
+        services.AddScoped<IArtifactWatcher, PreparationWatcher>();
         services.AddSingleton(provider => new DeliveryRunner(provider.GetRequiredService<IServiceScopeFactory>(),
             provider.GetRequiredService<NpgsqlDataSource>(), provider.GetRequiredService<CallMarker>(),
             provider.GetRequiredService<SettleQueue>(), provider.GetRequiredService<DeliveryProgress>(),
+            provider.GetRequiredService<DeliveryFiles>(),
             provider.GetRequiredService<HeldLeases>(), provider.GetRequiredService<WakeUp>(),
             provider.GetRequiredService<DeliveryTelemetry>(), provider.GetRequiredService<IOptions<DeliveryOptions>>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DeliveryRunner>>()));

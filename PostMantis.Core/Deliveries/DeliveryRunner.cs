@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using Npgsql;
 using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
+using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
@@ -25,6 +26,7 @@ public sealed partial class DeliveryRunner : IDisposable
     private readonly CallMarker _marker;
     private readonly SettleQueue _settlements;
     private readonly DeliveryProgress _progress;
+    private readonly DeliveryFiles _files;
     private readonly HeldLeases _held;
     private readonly WakeUp _wakeUp;
     private readonly DeliveryTelemetry _telemetry;
@@ -38,11 +40,11 @@ public sealed partial class DeliveryRunner : IDisposable
     private int _allCalls;
 
     internal DeliveryRunner(IServiceScopeFactory scopes, NpgsqlDataSource source, CallMarker marker,
-        SettleQueue settlements, DeliveryProgress progress, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry,
+        SettleQueue settlements, DeliveryProgress progress, DeliveryFiles files, HeldLeases held, WakeUp wakeUp, DeliveryTelemetry telemetry,
         IOptions<DeliveryOptions> options, TimeProvider time, ILogger<DeliveryRunner> logger)
     {
-        (_scopes, _source, _marker, _settlements, _progress, _held, _wakeUp, _telemetry, _options, _time, _logger) =
-            (scopes, source, marker, settlements, progress, held, wakeUp, telemetry, options.Value, time, logger);
+        (_scopes, _source, _marker, _settlements, _progress, _files, _held, _wakeUp, _telemetry, _options, _time, _logger) =
+            (scopes, source, marker, settlements, progress, files, held, wakeUp, telemetry, options.Value, time, logger);
     }
 
     /// <summary>How many more deliveries may be started: as many calls as there are slots, some more being stored.</summary>
@@ -226,10 +228,16 @@ public sealed partial class DeliveryRunner : IDisposable
                 : Settle(hindered.Outcome, first, null);
 
         var tokens = ((GrantOutcome.Opened)grant!).Tokens;
-        var work = new AttemptWork(claimed, tokens, _source, _marker, _time);
-        var started = _time.GetTimestamp();
         using var timeout = new CancellationTokenSource(_options.AttemptTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(_stopping.Token, timeout.Token);
+        var files = LoadedFiles.None;
+        if (PostMedia.IsIn(claimed.Delivery.Content))
+        {
+            (files, var missing) = await LoadAsync(claimed, either.Token);
+            if (missing is not null) return Settle(missing, first, null);
+        }
+        var work = new AttemptWork(claimed, tokens, files.Files, _source, _marker, _time);
+        var started = _time.GetTimestamp();
         PublishOutcome outcome;
         try
         {
@@ -270,6 +278,31 @@ public sealed partial class DeliveryRunner : IDisposable
             .RenewAsync(claimed.Profile.ConnectionId, refused, CancellationToken.None);
     }
 
+    // A file that is not to be had ends a delivery only where nothing can have been sent.
+    private async Task<(LoadedFiles Files, PublishOutcome? Instead)> LoadAsync(ClaimedDelivery claimed, CancellationToken ct)
+    {
+        try
+        {
+            var files = await _files.LoadAsync(claimed.Delivery, claimed.Provider!, claimed.Profile.Facts, ct);
+            return (files, files.Error switch
+            {
+                null => null,
+                { } error when WasNeverSent(claimed) || claimed.Delivery.IsRootLive => new PublishOutcome.Rejected(error),
+                _ => new PublishOutcome.Unconfirmed("media_gone"),
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            return (LoadedFiles.None, new PublishOutcome.Deferred(
+                Errors.NotNow(DeliveryErrorCode.PublisherFault, "Its files could not be made ready in time."), null));
+        }
+        catch (Exception e)
+        {
+            LogNoFiles(_logger, claimed.Delivery.Id, e);
+            return (LoadedFiles.None, new PublishOutcome.Retry(Errors.Fault));
+        }
+    }
+
     // What else became public, or did not: the ledger names every remote object.
     private IEnumerable<AttemptStep> PartSteps(Delivery delivery, PublishOutcome outcome)
     {
@@ -295,11 +328,10 @@ public sealed partial class DeliveryRunner : IDisposable
     private static (PublishOutcome Outcome, string? Reason)? Before(
         ClaimedDelivery claimed, GrantOutcome? grant, DateTimeOffset now)
     {
-        var (delivery, profile, attempt) = (claimed.Delivery, claimed.Profile, claimed.Attempt);
+        var (delivery, profile) = (claimed.Delivery, claimed.Profile);
 
         // An attempt that may have reached the network goes on to its end, however late it is.
-        var wasNeverSent = !delivery.IsRootLive && attempt.CalledAt is null && attempt.Handles.Count == 0
-            && (!claimed.IsResumed || !attempt.CanRepeat);
+        var wasNeverSent = WasNeverSent(claimed);
         if (wasNeverSent)
         {
             if (delivery.LatestAt < now) return (new PublishOutcome.Rejected(Errors.TooLate), null);
@@ -328,6 +360,13 @@ public sealed partial class DeliveryRunner : IDisposable
             DeliveryErrorCode code, string message, string reason, TimeSpan? after) =>
             (new PublishOutcome.Deferred(Errors.NotNow(code, message), after), reason);
     }
+
+    private static bool WasNeverSent(ClaimedDelivery claimed) => !claimed.Delivery.IsRootLive
+        && claimed.Attempt is { CalledAt: null, Handles.Count: 0 }
+        && (!claimed.IsResumed || !claimed.Attempt.CanRepeat);
+
+    [LoggerMessage(LogLevel.Error, "Delivery {DeliveryId}: its files could not be loaded.")]
+    private static partial void LogNoFiles(ILogger logger, Guid deliveryId, Exception exception);
 
     [LoggerMessage(LogLevel.Information, "Stopping: {Count} deliveries are being finished.")]
     private static partial void LogStopping(ILogger logger, int count);

@@ -4,6 +4,7 @@ using PostMantis.Core.Access;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
 using PostMantis.Core.Idempotency;
+using PostMantis.Core.Media;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
@@ -33,15 +34,17 @@ public sealed class PostAcceptor
     private readonly DeliveryTelemetry _telemetry;
     private readonly BudgetForecast _forecast;
     private readonly IdempotencyStore _keys;
+    private readonly PostArtifacts _artifacts;
 
     public PostAcceptor(UnitOfWork unit, PendingRows rows, ProviderCatalog catalog, PostEvents events, AuditLog audit,
         WakeUp wakeUp, PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast,
-        IdempotencyStore keys)
+        IdempotencyStore keys, Imports imports, MediaQuota quota, MediaVersions versions)
     {
         ArgumentNullException.ThrowIfNull(unit);
         (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast, _keys) =
             (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast, keys);
-        _planner = new PostPlanner(_db, catalog, time);
+        _planner = new PostPlanner(_db, catalog, imports, versions, time);
+        _artifacts = new PostArtifacts(_db, imports, quota);
         _duplicates = new DuplicateGuard(unit);
         _cap = new DailyCap(_db, time);
     }
@@ -85,6 +88,8 @@ public sealed class PostAcceptor
             var plans = await _planner.PlanAsync([.. open.Select(c => (c.Caller, c.Input))], token);
             for (var i = 0; i < open.Count; i++) Lay(open[i], plans[i], now);
             await GuardAsync([.. open.Where(c => c.IsOpen && !c.Input.Draft)], now, token);
+            foreach (var creation in open.Where(c => c.IsOpen && c.Plan!.Artifacts.Imports.Count > 0))
+                await ImportAsync(creation, token);
             open.RemoveAll(c => !c.IsOpen);
             if (open.Count == 0) return creations;
 
@@ -96,7 +101,7 @@ public sealed class PostAcceptor
             foreach (var creation in open)
             {
                 var accepted = creation.Accepted = new AcceptedPost(PostResource.From(creation.Post!, creation.Deliveries,
-                    creation.Caller, now), [.. warnings[creation.Post!.Id]]);
+                    creation.Caller, now), [.. creation.Plan!.Warnings, .. warnings[creation.Post!.Id]]);
                 if (creation.Key is { } key) answers.Add((key, creation.Write!(accepted)));
             }
             foreach (var creation in open)
@@ -104,6 +109,7 @@ public sealed class PostAcceptor
             await using var writes = _unit.Batch();
             PostRow.Insert(writes, [.. open.Select(c => c.Post!)]);
             DeliveryRow.Insert(writes, [.. open.SelectMany(c => c.Deliveries)]);
+            PostArtifacts.Insert(writes, [.. open.Select(c => c.Post!)]);
             _rows.Write(writes);
             _keys.Write(writes, answers);
             await _unit.FinishAsync(writes, token);
@@ -125,6 +131,7 @@ public sealed class PostAcceptor
         var (caller, input) = (creation.Caller, creation.Input);
         try
         {
+            creation.Plan = plan;
             Refuse(plan.Faults, now);
             if (!input.Draft) Refuse(plan.Issues, now);
         }
@@ -144,7 +151,7 @@ public sealed class PostAcceptor
             CreatedAt = now,
             UpdatedAt = now,
         };
-        Write(post, input);
+        Write(post, plan.Input);
         post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
         creation.Deliveries = Lay(post, plan, now);
     }
@@ -177,12 +184,26 @@ public sealed class PostAcceptor
         }
     }
 
+    private async Task ImportAsync(Creation creation, CancellationToken ct)
+    {
+        try
+        {
+            await _artifacts.ImportAsync(creation.Caller, creation.Post!, creation.Plan!, ct);
+            await _db.SaveChangesAsync(ct);
+        }
+        catch (ProblemException refused)
+        {
+            creation.Refused = refused;
+        }
+    }
+
     private void Take(Creation creation, DateTimeOffset now)
     {
         var post = creation.Post!;
         _events.Add(post, EventTypes.PostCreated);
         _audit.Add(creation.Caller, "post.created", PostResource.Kind, post.Id, post.Id);
-        if (!creation.Input.Draft) Take(creation.Caller, post, creation.Deliveries, creation.Traceparent, now);
+        if (!creation.Input.Draft)
+            Take(creation.Caller, post, creation.Deliveries, creation.Plan!.IsReady, creation.Traceparent, now);
     }
 
     /// <summary>Reads the create shape and refuses what is malformed.</summary>
@@ -197,6 +218,15 @@ public sealed class PostAcceptor
     /// <summary>Asks whether <paramref name="input"/> can be published; one query, no effects.</summary>
     internal Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct) =>
         _planner.PlanAsync(caller, input, ct);
+
+    /// <summary>
+    /// Makes a stored post's imports and the record of what it uses those of <paramref name="plan"/>; the caller saves.
+    /// </summary>
+    internal async Task UseAsync(Caller caller, Post post, PostPlan plan, CancellationToken ct)
+    {
+        if (plan.Artifacts.Imports.Count > 0) await _artifacts.ImportAsync(caller, post, plan, ct);
+        await _artifacts.UseAsync(post, ct);
+    }
 
     /// <summary>Throws invalidRequest when there is anything to say; with <c>serverTime</c> when a moment has passed.</summary>
     internal static void Refuse(IReadOnlyCollection<Issue> issues, DateTimeOffset now)
@@ -237,7 +267,7 @@ public sealed class PostAcceptor
             ProfileName = profile.Name,
             TestMode = profile.TestMode,
             Content = content,
-            ContentHash = ContentRules.Hash(content),
+            ContentHash = ContentRules.Hash(content, plan.Artifacts.BytesOf),
             Parts = PartsOf(content),
             ScheduledAt = moment,
             LatestAt = Latest(post, moment),
@@ -260,13 +290,13 @@ public sealed class PostAcceptor
         post.MaxLatenessSeconds is { } seconds ? moment?.AddSeconds(seconds) : null;
 
     /// <summary>Takes a post for publishing: guards, moves, work items, events. The caller saves and tells.</summary>
-    internal async Task AcceptAsync(Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries,
+    internal async Task AcceptAsync(Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries, PostPlan plan,
         bool allowDuplicate, DateTimeOffset now, CancellationToken ct)
     {
         Due(post, deliveries, now);
         await _cap.CheckAsync(caller, ct);
         if (!allowDuplicate) await _duplicates.CheckAsync(post, deliveries, ct);
-        Take(caller, post, deliveries, Activity.Current?.Id, now);
+        Take(caller, post, deliveries, plan.IsReady, Activity.Current?.Id, now);
     }
 
     // Without a moment, it is now.
@@ -280,8 +310,8 @@ public sealed class PostAcceptor
         }
     }
 
-    private void Take(
-        Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries, string? traceparent, DateTimeOffset now)
+    private void Take(Caller caller, Post post, IReadOnlyCollection<Delivery> deliveries, bool isReady,
+        string? traceparent, DateTimeOffset now)
     {
         post.Accept(caller.ActorId, caller.Rules.ApprovalRequired, caller.Rules.DailyCap is not null, now);
         post.OpenDeliveries = deliveries.Count;
@@ -290,8 +320,35 @@ public sealed class PostAcceptor
             _audit.Add(caller, "post.approvalRequested", PostResource.Kind, post.Id, post.Id);
             return;
         }
-        Release(post, deliveries, caller.Rules, traceparent, now);
+        if (isReady) Release(post, deliveries, caller.Rules, traceparent, now);
+        else Prepare(post, traceparent, now);
         _audit.Add(caller, "post.accepted", PostResource.Kind, post.Id, post.Id);
+    }
+
+    /// <summary>Has the media of an accepted post prepared; it is released when that is done.</summary>
+    /// <param name="existing">The work item it has already, held.</param>
+    internal void Prepare(Post post, string? traceparent, DateTimeOffset now, WorkItem? existing = null)
+    {
+        _unit.AfterCommit(() => _wakeUp.Signal(WorkKind.PrepareMedia));
+        if (existing is not null)
+        {
+            // Who works on it finds that the post has changed and begins anew.
+            if (existing.State != WorkState.Leased) (existing.RunAt, existing.State) = (now, WorkState.Waiting);
+            return;
+        }
+        var item = new WorkItem
+        {
+            Id = Ids.New(now),
+            UserId = post.UserId,
+            Kind = WorkKind.PrepareMedia,
+            Key = post.Id,
+            Lane = post.Id,
+            RunAt = now,
+            Traceparent = traceparent,
+            CreatedAt = now,
+        };
+        if (_rows.IsOpen) _rows.Add(item);
+        else _db.WorkItems.Add(item);
     }
 
     /// <summary>Hands an accepted post to the queue.</summary>

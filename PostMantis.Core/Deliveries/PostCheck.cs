@@ -21,7 +21,7 @@ public sealed record PostCheck(
 /// <summary>What one profile would be sent, and what speaks against it.</summary>
 /// <param name="ScheduledAt">Its moment; null: now.</param>
 /// <param name="Content">Exactly what would be sent.</param>
-/// <param name="Media">In the order of the content's media.</param>
+/// <param name="Media">The post's own in their order, then those of its parts.</param>
 /// <param name="Budget">The tightest budget at its moment; null when nothing limits how much is published.</param>
 public sealed record ProfileCheck(
     Guid ProfileId,
@@ -39,9 +39,10 @@ public sealed record ProfileCheck(
 public sealed record TextCheck(int Count, int Limit, TextUnit Unit);
 
 /// <summary>What would become of one file.</summary>
-/// <param name="Plan">Null while the file's facts are not known.</param>
+/// <param name="Pointer">Where the file is named in the create shape.</param>
+/// <param name="Plan">Null while the file's facts are not known: it is, or will be, imported.</param>
 /// <param name="ConvertTo">Set for <see cref="MediaVerdict.Convert"/> alone.</param>
-public sealed record MediaCheck(Guid ArtifactId, MediaVerdict? Plan, MediaTarget? ConvertTo);
+public sealed record MediaCheck(string Pointer, Guid ArtifactId, MediaVerdict? Plan, MediaTarget? ConvertTo);
 
 /// <summary>What a file would be converted to.</summary>
 /// <param name="Width">Null: as it is. The same for the height.</param>

@@ -18,8 +18,7 @@ namespace PostMantis.Core.Deliveries;
 /// Changes posts that exist: edit, delete, publish, approve, cancel, retry, resolve. The work item decides between these
 /// and a worker: whoever holds its row first goes first, and what a worker has claimed is no longer changed.
 /// </summary>
-public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderCatalog catalog, PostEvents events,
-    AuditLog audit, TimeProvider time)
+public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvents events, AuditLog audit, TimeProvider time)
 {
     private readonly PostMantisDb _db = unit.Db;
 
@@ -41,7 +40,14 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
 
             var removed = held.Deliveries.Where(d => !input.Profiles.Contains(d.ProfileId)).ToList();
             if (plan.Profiles.Count > 0) post.TestMode = plan.Profiles[0].TestMode;
-            PostAcceptor.Write(post, input);
+
+            // What was prepared before the edit is prepared after it, unless there is other media or another network.
+            var isReady = plan.IsReady || (post.Status == PostStatus.Scheduled
+                && PostMedia.Of(post.Content).SequenceEqual(PostMedia.Of(plan.Input.Content))
+                && input.Profiles.All(id => held.Deliveries.Exists(d => d.ProfileId == id)));
+            var hasMedia = PostMedia.IsIn(post.Content) || PostMedia.IsIn(plan.Input.Content);
+            PostAcceptor.Write(post, plan.Input);
+            if (hasMedia) await acceptor.UseAsync(caller, post, plan, token);
             post.Issues = isDraft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
             _db.Deliveries.RemoveRange(removed);
             _db.WorkItems.RemoveRange(removed.Select(held.ItemOf).OfType<WorkItem>());
@@ -54,19 +60,21 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 if (kept.TryGetValue(profile.Id, out var delivery)) Rewrite(delivery, laid, now);
                 else _db.Deliveries.Add(delivery = laid);
                 held.Deliveries.Add(delivery);
-                if (isDraft) continue;
+                if (isDraft || !isReady || post.Status != PostStatus.Scheduled) continue;
                 if (held.ItemOf(delivery) is { } item)
                 {
                     item.RunAt = PostAcceptor.Due(delivery, caller.Rules, now);
                     item.State = WorkState.Waiting;
                 }
-                else if (post.Status == PostStatus.Scheduled)
+                else
                 {
                     _db.WorkItems.Add(PostAcceptor.Enqueue(delivery, caller.Rules, Activity.Current?.Id, now));
                 }
             }
             if (!isDraft)
             {
+                if (!isReady) PrepareAgain(held, now);
+                else if (post.Status == PostStatus.Pending) Release(held, caller, now);
                 post.OpenDeliveries = held.Deliveries.Count;
                 if (!input.AllowDuplicate)
                     await new DuplicateGuard(unit).CheckAsync(post, held.Deliveries, token);
@@ -77,6 +85,22 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 ["fields"] = new JsonArray([.. patch.SelectMany(Fields).Distinct().Select(f => (JsonNode)f)]),
             });
         }, ct);
+
+    // Back to waiting for its media: nothing of it was started.
+    private void PrepareAgain(Held held, DateTimeOffset now)
+    {
+        if (held.Post.Status == PostStatus.Scheduled) held.Post.MoveTo(PostStatus.Pending, now);
+        _db.WorkItems.RemoveRange(held.Deliveries.Select(held.ItemOf).OfType<WorkItem>());
+        foreach (var delivery in held.Deliveries)
+            (delivery.Phase, delivery.NextAttemptAt, delivery.DeferReason) = (DeliveryPhase.Waiting, null, null);
+        acceptor.Prepare(held.Post, Activity.Current?.Id, now, held.Preparation);
+    }
+
+    private void Release(Held held, Caller caller, DateTimeOffset now)
+    {
+        if (held.Preparation is { State: not WorkState.Leased } item) _db.WorkItems.Remove(item);
+        acceptor.Release(held.Post, held.Deliveries, caller.Rules, Activity.Current?.Id, now);
+    }
 
     /// <summary>Deletes a draft.</summary>
     public Task DeleteAsync(Caller caller, Guid postId, int? ifRevision, CancellationToken ct) =>
@@ -113,7 +137,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             }
             if (post.Status == PostStatus.Draft)
             {
-                await acceptor.AcceptAsync(caller, post, held.Deliveries, allowDuplicate, now, token);
+                await acceptor.AcceptAsync(caller, post, held.Deliveries, plan, allowDuplicate, now, token);
                 return;
             }
             if (!allowDuplicate) await new DuplicateGuard(unit).CheckAsync(post, held.Deliveries, token);
@@ -136,7 +160,8 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
             foreach (var delivery in held.Deliveries.Where(d => d.ScheduledAt < now))
                 (delivery.ScheduledAt, delivery.LatestAt) = (now, PostAcceptor.Latest(held.Post, now));
             held.Post.MoveTo(PostStatus.Pending, now);
-            acceptor.Release(held.Post, held.Deliveries, caller.Rules, Activity.Current?.Id, now);
+            if (PostMedia.IsIn(held.Post.Content)) acceptor.Prepare(held.Post, Activity.Current?.Id, now);
+            else acceptor.Release(held.Post, held.Deliveries, caller.Rules, Activity.Current?.Id, now);
             audit.Add(caller, "post.approved", PostResource.Kind, postId, postId);
             return Task.CompletedTask;
         }, ct);
@@ -192,11 +217,14 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
                 overrides[profile.Id] = new PostOverride(change.Body ?? before?.Body, change.Media ?? before?.Media,
                     before?.ScheduledAt, change.Options ?? before?.Options);
                 var content = post.Content with { Overrides = overrides };
-                if (catalog.TryGet(profile.Provider, out var provider))
-                    PostAcceptor.Refuse([.. ContentRules.Check(provider, content, profile.Id, profile.Facts).Select(Relative)], now);
+                var plan = await acceptor.PlanAsync(caller, new PostInput(content, false, null, null, null, [],
+                    [profile.Id], allowDuplicate), token);
+                PostAcceptor.Refuse([.. Against(plan, profile.Id).Select(Relative)], now);
+                var hasMedia = PostMedia.IsIn(post.Content) || PostMedia.IsIn(content);
                 post.Content = content;
+                if (hasMedia) await acceptor.UseAsync(caller, post, plan, token);
                 delivery.Content = ContentRules.Resolve(content, profile.Id, profile.Provider);
-                delivery.ContentHash = ContentRules.Hash(delivery.Content);
+                delivery.ContentHash = ContentRules.Hash(delivery.Content, plan.Artifacts.BytesOf);
                 delivery.Parts = PostAcceptor.PartsOf(delivery.Content);
             }
             if (delivery.Status == DeliveryStatus.Failed)
@@ -349,6 +377,7 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         var items = await _db.WorkItems.FromSql($"""
             SELECT * FROM work_items
             WHERE kind = 'publish' AND key IN (SELECT id FROM deliveries WHERE post_id = {postId})
+                OR kind = 'prepare_media' AND key = {postId}
             ORDER BY id FOR UPDATE
             """).ToListAsync(ct);
         var deliveries = await _db.Deliveries.FromSql(
@@ -360,7 +389,8 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         if (await _db.Deliveries.CountAsync(d => d.PostId == postId, ct) != deliveries.Count)
             throw ProblemException.Conflict("The post was changed at the same moment; read it again.",
                 CamelCase.Of(post.Status), []);
-        return new Held(post, [.. deliveries.OrderBy(d => d.Position)], items, PostActions.Of(post, deliveries, caller));
+        return new Held(post, [.. deliveries.OrderBy(d => d.Position)], [.. items.Where(i => i.Kind == WorkKind.Publish)],
+            items.Find(i => i.Kind == WorkKind.PrepareMedia), PostActions.Of(post, deliveries, caller));
     }
 
     /// <summary>A post with a patch over it, and what of the patch is no edit.</summary>
@@ -390,6 +420,17 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         _ => true,
     };
 
+    // What speaks against sending one profile what its override says; its moment is over, and others are not asked.
+    private static IEnumerable<Issue> Against(PostPlan plan, Guid profileId)
+    {
+        var own = PostInput.Pointers.Override(profileId, "");
+        var issues = plan.Faults.Concat(plan.Issues).Where(i => i.Rule is not (Rule.PastTime or Rule.NotActive)
+            && (i.ProfileId == profileId || i.Pointer.StartsWith(own, StringComparison.Ordinal)));
+        return issues.Concat(plan.Media.GetValueOrDefault(profileId, []).Where(m => plan.Artifacts.IsComing(m.Item.ArtifactId))
+            .Select(m => new Issue(m.Pointer, Rule.NotReady, "A retry goes out now, and this file is not here yet.",
+                Fix: "Import it with POST /uploads, and retry when it is verified.", ProfileId: profileId)));
+    }
+
     private static void Rewrite(Delivery delivery, Delivery laid, DateTimeOffset now)
     {
         delivery.Position = laid.Position;
@@ -413,8 +454,8 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, ProviderC
         member is { Key: "post", Value: JsonObject post } ? post.Select(p => p.Key) : [member.Key];
 
     /// <summary>A post with its rows locked.</summary>
-    private sealed record Held(
-        Post Post, List<Delivery> Deliveries, IReadOnlyList<WorkItem> Items, IReadOnlyList<string> Actions)
+    private sealed record Held(Post Post, List<Delivery> Deliveries, IReadOnlyList<WorkItem> Items,
+        WorkItem? Preparation, IReadOnlyList<string> Actions)
     {
         public WorkItem? ItemOf(Delivery delivery) => Items.FirstOrDefault(i => i.Key == delivery.Id);
 

@@ -1,6 +1,8 @@
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
+using PostMantis.Core.Media;
+using PostMantis.Core.Media.Conversion;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
@@ -12,22 +14,35 @@ namespace PostMantis.Core.Deliveries;
 /// <param name="Profiles">In the request's order.</param>
 /// <param name="Faults">What is wrong with the request itself: refused even for a draft.</param>
 /// <param name="Issues">What its content still lacks: refused unless it is a draft.</param>
-internal sealed record PostPlan(
-    PostInput Input, IReadOnlyList<Profile> Profiles, IReadOnlyList<Issue> Faults, IReadOnlyList<Issue> Issues)
+/// <param name="Warnings">What its author should know; nothing is refused for it.</param>
+internal sealed record PostPlan(PostInput Input, IReadOnlyList<Profile> Profiles, IReadOnlyList<Issue> Faults,
+    IReadOnlyList<Issue> Issues, IReadOnlyList<Issue> Warnings)
 {
+    /// <summary>The artifacts it names.</summary>
+    public PlannedArtifacts Artifacts { get; init; } = PlannedArtifacts.None;
+
+    /// <summary>What becomes of its media, by profile; those without any are not there.</summary>
+    public IReadOnlyDictionary<Guid, IReadOnlyList<PlannedMedia>> Media { get; init; } =
+        new Dictionary<Guid, IReadOnlyList<PlannedMedia>>();
+
+    /// <summary>Whether all its media have come and go out as they are.</summary>
+    public bool IsReady => Media.Count == 0
+        || Media.Values.All(list => list.All(m => m.Plan is { Verdict: not MediaVerdict.Convert }));
+
     /// <summary>The moment of one profile's delivery; null while the post has none.</summary>
     public DateTimeOffset? MomentOf(Profile profile, DateTimeOffset? postMoment) =>
         Input.Content.Overrides.GetValueOrDefault(profile.Id)?.ScheduledAt ?? postMoment;
 }
 
 /// <summary>Asks of a well-formed request whether it can be published: profiles in scope, moments, content rules.</summary>
-internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, TimeProvider time)
+internal sealed class PostPlanner(
+    PostMantisDb db, ProviderCatalog catalog, Imports imports, MediaVersions versions, TimeProvider time)
 {
-    /// <summary>Plans <paramref name="input"/> for <paramref name="caller"/>; one query, no effects.</summary>
+    /// <summary>Plans <paramref name="input"/> for <paramref name="caller"/>; one query, one more for media, no effects.</summary>
     public async Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct) =>
         (await PlanAsync([(caller, input)], ct))[0];
 
-    /// <summary>As <see cref="PlanAsync(Caller, PostInput, CancellationToken)"/>, for many with the same query.</summary>
+    /// <summary>As <see cref="PlanAsync(Caller, PostInput, CancellationToken)"/>, for many with the same queries.</summary>
     public async Task<IReadOnlyList<PostPlan>> PlanAsync(
         IReadOnlyList<(Caller Caller, PostInput Input)> asked, CancellationToken ct)
     {
@@ -37,12 +52,18 @@ internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, Time
             ? []
             : await db.Profiles.AsNoTracking().Where(p => users.Contains(p.UserId) && wanted.Contains(p.Id))
                 .ToDictionaryAsync(p => p.Id, ct);
-        return [.. asked.Select(a => Plan(a.Caller, a.Input, found))];
+        var artifacts = await PlannedArtifacts.ReadAsync(db, users, asked.Select(a => a.Input.Content), ct);
+        return [.. asked.Select(a => Plan(a.Caller, a.Input, found, artifacts))];
     }
 
-    private PostPlan Plan(Caller caller, PostInput input, Dictionary<Guid, Profile> found)
+    private PostPlan Plan(
+        Caller caller, PostInput asked, Dictionary<Guid, Profile> found, PlannedArtifacts artifacts)
     {
         List<Issue> faults = [], issues = [];
+        var hasMedia = PostMedia.IsIn(asked.Content);
+        var mine = Import(asked, hasMedia ? artifacts.Of(caller) : PlannedArtifacts.None, faults, out var input);
+        var tools = hasMedia ? versions.Tools : MediaTools.None;
+        Dictionary<Guid, IReadOnlyList<PlannedMedia>> media = [];
         var wanted = input.Profiles;
         List<Profile> profiles = [];
         for (var i = 0; i < wanted.Count; i++)
@@ -59,7 +80,11 @@ internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, Time
                     Fix: "Connect the account again in the dashboard.", ProfileId: profile.Id,
                     Provider: profile.Provider));
             if (catalog.TryGet(profile.Provider, out var provider))
-                issues.AddRange(ContentRules.Check(provider, input.Content, profile.Id, profile.Facts));
+            {
+                issues.AddRange(ContentRules.Check(provider, input.Content, profile.Id, profile.Facts, mine.Facts, tools));
+                if (hasMedia && ContentRules.PlanMedia(provider, input.Content, profile.Id, profile.Facts, mine.Facts, tools)
+                    is { Count: > 0 } planned) media[profile.Id] = planned;
+            }
             else
                 issues.Add(new Issue(at, Rule.Unsupported, "This instance cannot publish to that network.",
                     ProfileId: profile.Id, Provider: profile.Provider));
@@ -70,11 +95,25 @@ internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, Time
         if (profiles.Select(p => p.TestMode).Distinct().Count() > 1)
             faults.Add(new Issue(PostInput.Pointers.Profiles, Rule.Excluded,
                 "Test profiles and live profiles do not share a post.", Fix: "Make two posts."));
-        faults.AddRange(Artifacts(input.Content));
+        if (hasMedia)
+        {
+            foreach (var named in PostMedia.Of(input.Content).Where(m => m.Item.Url is null))
+            {
+                if (mine.Find(named.Item.ArtifactId) is null && !mine.IsComing(named.Item.ArtifactId))
+                    faults.Add(new Issue(named.Pointer + "/artifactId", Rule.NotFound, "There is no such artifact."));
+                else if (mine.Issue(named) is { } issue)
+                    issues.Add(issue);
+            }
+        }
         issues.AddRange(Moments(input));
         if (profiles.Count == 0 && input.Content is { Body: null or "", Media.Count: 0 })
             issues.Add(new Issue(PostInput.Pointers.Body, Rule.Required, "A post needs a body or media."));
-        return new PostPlan(input, profiles, faults, issues);
+        return new PostPlan(input, profiles, faults, [.. issues.Where(i => i.Severity == Severity.Error)],
+            [.. issues.Where(i => i.Severity == Severity.Warning)])
+        {
+            Artifacts = mine,
+            Media = media,
+        };
     }
 
     private IEnumerable<Issue> Moments(PostInput input)
@@ -102,19 +141,28 @@ internal sealed class PostPlanner(PostMantisDb db, ProviderCatalog catalog, Time
             : null;
     }
 
-    // Uploads come with the media room; until then no artifact exists that could be named.
-    private static IEnumerable<Issue> Artifacts(PostContent content)
+    // Files to be imported get the id of the artifact that will stand for them, each address once.
+    private PlannedArtifacts Import(
+        PostInput input, PlannedArtifacts mine, List<Issue> faults, out PostInput planned)
     {
-        static Issue Missing(string pointer) => new(pointer, Rule.NotFound, "There is no such artifact.");
-        for (var i = 0; i < content.Media.Count; i++)
-            yield return Missing($"{PostInput.Pointers.Media}/{i}/artifactId");
-        for (var part = 0; part < content.Thread.Count; part++)
-            for (var i = 0; i < content.Thread[part].Media.Count; i++)
-                yield return Missing($"/post/thread/{part}/media/{i}/artifactId");
-        for (var i = 0; i < (content.FirstComment?.Media.Count ?? 0); i++)
-            yield return Missing($"/post/firstComment/media/{i}/artifactId");
-        foreach (var (profileId, change) in content.Overrides)
-            for (var i = 0; i < (change.Media?.Count ?? 0); i++)
-                yield return Missing($"{PostInput.Pointers.Override(profileId, "media")}/{i}/artifactId");
+        planned = input;
+        if (!PostMedia.Of(input.Content).Any(m => m.Item.Url is not null)) return mine;
+        var now = time.GetUtcNow();
+        Dictionary<string, PlannedImport> byAddress = [];
+        foreach (var (pointer, item) in PostMedia.Of(input.Content))
+        {
+            if (item.Url is not { } url || byAddress.ContainsKey(url)) continue;
+            if (imports.Refusal(url) is { } refusal)
+                faults.Add(new Issue(pointer + "/url", Rule.WrongFormat, refusal));
+            else
+                byAddress[url] = new PlannedImport(Ids.New(now), new Uri(url));
+        }
+        planned = input with
+        {
+            Content = PostMedia.Exchange(input.Content, item => item.Url is { } url && byAddress.TryGetValue(url, out var import)
+                ? item with { ArtifactId = import.ArtifactId, Url = null }
+                : item),
+        };
+        return mine.With(byAddress.Values);
     }
 }

@@ -2,8 +2,6 @@ using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
-using PostMantis.Core.Media.Conversion;
-using PostMantis.Core.Media.Inspection;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
@@ -44,17 +42,16 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
         var now = time.GetUtcNow();
         var plan = await acceptor.PlanAsync(caller, input, ct);
         var mayStay = edited is { IsDraft: false };
-        List<Issue> found = [.. plan.Faults, .. plan.Issues.Where(issue =>
+        List<Issue> found = [.. plan.Faults, .. plan.Warnings, .. plan.Issues.Where(issue =>
             !mayStay || PostEditor.IsNew(issue, edited!.Post, edited.Deliveries, input))];
         var (post, deliveries) = Lay(caller, edited?.Post.Id ?? Ids.New(now), plan, now);
         var outlooks = await forecast.LookAsync(deliveries, now, ct);
         found.AddRange(outlooks.Where(o => o.Left == 0).Select(BudgetForecast.Warning));
         if (!input.AllowDuplicate && await DuplicateAsync(post, deliveries, now, ct) is { } duplicate) found.Add(duplicate);
 
-        var facts = await FactsAsync(caller, deliveries, ct);
         var profiles = plan.Profiles.Select((profile, i) => Check(profile, deliveries[i],
-            plan.MomentOf(profile, input.ScheduledAt), [.. found.Where(issue => issue.ProfileId == profile.Id)], facts,
-            outlooks.Where(o => o.Delivery == deliveries[i]))).ToList();
+            plan.MomentOf(profile, input.ScheduledAt), [.. found.Where(issue => issue.ProfileId == profile.Id)],
+            plan.Media.GetValueOrDefault(profile.Id, []), outlooks.Where(o => o.Delivery == deliveries[i]))).ToList();
         var shown = plan.Profiles.Select(p => (Guid?)p.Id).ToHashSet();
         return new PostCheck(PostCheck.Kind, found.TrueForAll(issue => issue.Severity != Severity.Error),
             [.. found.Where(issue => issue.ProfileId is null || !shown.Contains(issue.ProfileId)).Take(ProblemException.MostIssues)],
@@ -62,29 +59,19 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
     }
 
     private ProfileCheck Check(Profile profile, Delivery delivery, DateTimeOffset? moment, List<Issue> issues,
-        IReadOnlyDictionary<Guid, MediaFacts> facts, IEnumerable<BudgetOutlook> outlooks)
+        IReadOnlyList<PlannedMedia> media, IEnumerable<BudgetOutlook> outlooks)
     {
-        var rules = catalog.TryGet(profile.Provider, out var provider) ? provider.Rules : null;
+        var rules = catalog.TryGet(profile.Provider, out var provider) ? provider.RulesOf(profile.Facts) : null;
         var tightest = outlooks.OrderBy(o => o.Left).ThenByDescending(o => o.FreeAt).FirstOrDefault();
         return new ProfileCheck(profile.Id, profile.Name, profile.Provider,
             issues.TrueForAll(issue => issue.Severity != Severity.Error), moment,
             [.. issues.Take(ProblemException.MostIssues)], delivery.Content,
             rules is null ? null : new TextCheck(TextCount.Of(delivery.Content.Body ?? "", rules), rules.MaxText, rules.Unit),
-            Media(delivery.Content.Media, rules?.Media, facts, provider?.DisplayName),
+            [.. media.Select(m => new MediaCheck(m.Pointer, m.Item.ArtifactId, m.Plan?.Verdict, MediaTarget.Of(m.Plan?.Recipe)))],
             tightest is null
                 ? null
                 : new BudgetCheck(tightest.Rule, tightest.Moment, tightest.Limit, tightest.Taken, tightest.Left, tightest.FreeAt));
     }
-
-    private static List<MediaCheck> Media(IReadOnlyList<MediaItem> media, MediaRules? rules,
-        IReadOnlyDictionary<Guid, MediaFacts> facts, string? network) =>
-        [.. media.Select(item =>
-        {
-            if (rules is null || !facts.TryGetValue(item.ArtifactId, out var known))
-                return new MediaCheck(item.ArtifactId, null, null);
-            var planned = MediaPlanner.Plan([known], rules, MediaTools.None, network!).Items[0];
-            return new MediaCheck(item.ArtifactId, planned.Verdict, MediaTarget.Of(planned.Recipe));
-        })];
 
     private static (Post Post, List<Delivery> Deliveries) Lay(Caller caller, Guid id, PostPlan plan, DateTimeOffset now)
     {
@@ -110,16 +97,6 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
             ? new Issue("/post", Rule.Duplicate, $"Post {id} says the same to a profile of these within 24 hours.",
                 Fix: "Change what it says, or send allowDuplicate: true if that is meant.")
             : null;
-    }
-
-    private async Task<IReadOnlyDictionary<Guid, MediaFacts>> FactsAsync(
-        Caller caller, IEnumerable<Delivery> deliveries, CancellationToken ct)
-    {
-        var wanted = deliveries.SelectMany(d => d.Content.Media).Select(item => item.ArtifactId).Distinct().ToArray();
-        if (wanted.Length == 0) return new Dictionary<Guid, MediaFacts>();
-        var artifacts = await _db.Artifacts.AsNoTracking()
-            .Where(a => a.UserId == caller.UserId && wanted.Contains(a.Id)).ToListAsync(ct);
-        return artifacts.Where(a => a.Facts is not null).ToDictionary(a => a.Id, a => a.Facts!);
     }
 
     private async Task<Edited?> EditedAsync(Caller caller, JsonObject body, List<Issue> issues, CancellationToken ct)

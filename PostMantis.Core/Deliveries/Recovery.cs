@@ -25,7 +25,8 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
     private const int MostPerBatch = 500;
 
     // The kinds whose workers say what they hold.
-    private static readonly WorkKind[] _told = [WorkKind.Publish, WorkKind.Reconcile, WorkKind.RefreshToken];
+    private static readonly WorkKind[] _told =
+        [WorkKind.Publish, WorkKind.Reconcile, WorkKind.RefreshToken, WorkKind.ImportMedia, WorkKind.PrepareMedia];
     private Guid _deliveryCursor;
     private Guid _itemCursor;
     private Guid _postCursor;
@@ -260,7 +261,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         _postCursor = window.Count == MostPerBatch ? window[^1] : Guid.Empty;
         if (window.Count == 0) return 0;
         var suspects = await OpenCountsAsync(batch.Db, [.. window], onlyWrong: true, ct);
-        var repaired = 0;
+        var repaired = await FindUnpreparedAsync(batch, [.. window], now, ct);
         foreach (var suspect in suspects)
         {
             // Locked first, counted again: a settlement that was under way has its say.
@@ -278,6 +279,27 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
             repaired++;
         }
         return repaired;
+    }
+
+    // Who waits for media waits on a work item.
+    private async Task<int> FindUnpreparedAsync(Batch batch, Guid[] window, DateTimeOffset now, CancellationToken ct)
+    {
+        var lost = await batch.Db.Posts.FromSql($"""
+            SELECT p.* FROM posts p WHERE p.id = ANY({window}) AND p.status = 'pending' AND NOT EXISTS (
+                SELECT 1 FROM work_items w WHERE w.kind = 'prepare_media' AND w.key = p.id)
+            ORDER BY p.id FOR UPDATE OF p SKIP LOCKED
+            """).ToListAsync(ct);
+        if (lost.Count == 0) return 0;
+        var keys = lost.Select(p => p.Id).ToArray();
+        var present = await batch.Db.WorkItems.Where(w => w.Kind == WorkKind.PrepareMedia && keys.Contains(w.Key))
+            .Select(w => w.Key).ToListAsync(ct);
+        foreach (var post in lost.Where(p => !present.Contains(p.Id)))
+        {
+            batch.Acceptor.Prepare(post, null, now);
+            Note(batch, Repairs.MissingItem, post.UserId, PostResource.Kind, post.Id, post.Id);
+        }
+        await batch.Db.SaveChangesAsync(ct);
+        return lost.Count - present.Count;
     }
 
     private static Task<List<OpenCount>> OpenCountsAsync(
@@ -321,5 +343,6 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         public WorkQueue Queue { get; } = services.GetRequiredService<WorkQueue>();
         public DeliverySettler Settler { get; } = services.GetRequiredService<DeliverySettler>();
         public AuditLog Audit { get; } = services.GetRequiredService<AuditLog>();
+        public PostAcceptor Acceptor => services.GetRequiredService<PostAcceptor>();
     }
 }

@@ -73,6 +73,13 @@ public sealed class Artifact
     /// <summary>The store's key of an artifact.</summary>
     public static string KeyOf(Guid id) => id.ToString("N");
 
+    /// <summary>The artifact to which a key of the store belongs; null for a key of nobody.</summary>
+    public static Guid? OwnerOf(string key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.Length >= 32 && Guid.TryParseExact(key[..32], "N", out var id) ? id : null;
+    }
+
     /// <summary>A place for bytes that will be sent.</summary>
     public static Artifact Reserve(Guid id, Guid userId, bool testMode, string fileName, string claimedType,
         long claimedBytes, DateTimeOffset now, TimeSpan within) => new()

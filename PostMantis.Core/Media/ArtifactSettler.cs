@@ -16,9 +16,10 @@ public sealed class ArtifactSettler(UnitOfWork unit, IMediaStore store, MediaIns
 {
     private readonly PostMantisDb _db = unit.Db;
 
-    /// <summary>Locks an artifact; null when it is gone.</summary>
+    /// <summary>Locks an artifact, though a post may begin to name it meanwhile; null when it is gone.</summary>
     internal async Task<Artifact?> LockAsync(Guid id, CancellationToken ct) =>
-        (await _db.Artifacts.FromSql($"SELECT * FROM artifacts WHERE id = {id} FOR UPDATE").ToListAsync(ct)).SingleOrDefault();
+        (await _db.Artifacts.FromSql($"SELECT * FROM artifacts WHERE id = {id} FOR NO KEY UPDATE").ToListAsync(ct))
+            .SingleOrDefault();
 
     /// <summary>Reads the upload of a locked artifact and verifies or fails it.</summary>
     internal async Task InspectAsync(Artifact artifact, CancellationToken ct)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using PostMantis.Core.Common;
+using PostMantis.Core.Media.Inspection;
 
 namespace PostMantis.Core.Media;
 
@@ -13,6 +14,14 @@ internal static class FileNames
     public static bool Is(string name) => name.Trim().Length > 0 && name is not ("." or "..")
         && !name.Any(c => c is '/' or '\\' || CharUnicodeInfo.GetUnicodeCategory(c) is UnicodeCategory.Control
             or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+
+    /// <summary>A name in plain letters with the extension of what the file is now; safe in any header.</summary>
+    public static string Of(string name, string mimeType)
+    {
+        var stem = string.Concat(Path.GetFileNameWithoutExtension(name)
+            .Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-')).Trim('-');
+        return (stem.Length == 0 ? "file" : stem[..Math.Min(stem.Length, 80)]) + MediaSignature.ExtensionOf(mimeType);
+    }
 
     /// <summary>A usable name out of any.</summary>
     public static string Clean(string name)

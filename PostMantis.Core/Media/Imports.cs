@@ -16,8 +16,17 @@ public sealed class Imports(
     /// <summary>Adds an import to the open transaction, with its work; the caller saves.</summary>
     public Artifact Add(Caller caller, Uri address)
     {
+        ArgumentNullException.ThrowIfNull(caller);
+        return Add(caller, Ids.New(time.GetUtcNow()), address, caller.TestMode ?? false);
+    }
+
+    /// <summary>As <see cref="Add(Caller, Uri)"/>, by an id that is known already.</summary>
+    public Artifact Add(Caller caller, Guid id, Uri address, bool testMode)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(address);
         var now = time.GetUtcNow();
-        var artifact = Artifact.Import(Ids.New(now), caller.UserId, caller.TestMode ?? false, address,
+        var artifact = Artifact.Import(id, caller.UserId, testMode, address,
             FileNames.Clean(Uri.UnescapeDataString(address.Segments[^1])), now, options.Value.UploadWithin);
         _db.Artifacts.Add(artifact);
         _db.WorkItems.Add(new WorkItem

@@ -12,11 +12,16 @@ public sealed class MediaFiles(PostMantisDb db)
     /// <summary>The verified file under a key; null when there is none any more.</summary>
     public async Task<MediaFile?> FindAsync(string key, CancellationToken ct)
     {
-        if (!Guid.TryParseExact(key, "N", out var id)) return null;
+        if (Artifact.OwnerOf(key) is not { } id) return null;
         var artifact = await db.Artifacts.AsNoTracking().SingleOrDefaultAsync(a => a.Id == id, ct);
-        return artifact is { Status: ArtifactStatus.Verified, Facts: { } facts }
-            ? new MediaFile(key, facts.MimeType, facts.SizeBytes, facts.Sha256, artifact.FileName)
-            : null;
+        if (artifact is not { Status: ArtifactStatus.Verified, Facts: { } facts }) return null;
+        if (key == artifact.Key) return new MediaFile(key, facts.MimeType, facts.SizeBytes, facts.Sha256, artifact.FileName);
+        var version = (await db.ArtifactVersions.AsNoTracking().Where(v => v.ArtifactId == id).ToListAsync(ct))
+            .Find(v => v.Key == key);
+        return version is null
+            ? null
+            : new MediaFile(key, version.Facts.MimeType, version.Facts.SizeBytes, version.Facts.Sha256,
+                FileNames.Of(artifact.FileName, version.Facts.MimeType));
     }
 
     /// <summary>Whether bytes may still be sent to an upload.</summary>

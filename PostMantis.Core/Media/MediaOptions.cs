@@ -53,6 +53,26 @@ public sealed class MediaOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
     public TimeSpan ImportRetry { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Posts of this process whose media are prepared at once; pictures are decoded one at a time all the same.</summary>
+    [Range(1, 64)]
+    public int PrepareSlots { get; set; } = 4;
+
+    /// <summary>Tries of preparing a post's media before its deliveries fail.</summary>
+    [Range(1, 20)]
+    public int PrepareTries { get; set; } = 4;
+
+    /// <summary>Wait before the second try; each further one waits that much longer.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
+    public TimeSpan PrepareRetry { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often a post that waits for an import is looked at although nobody told of the import's end.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan PrepareCheck { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a converted file is kept that no open post needs; it is made again when one does.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "365.00:00:00")]
+    public TimeSpan KeepConvertedFor { get; set; } = TimeSpan.FromDays(7);
+
     /// <summary>Longest time one try of an import may take.</summary>
     [Range(typeof(TimeSpan), "00:00:05", "02:00:00")]
     public TimeSpan ImportWithin { get; set; } = TimeSpan.FromMinutes(30);

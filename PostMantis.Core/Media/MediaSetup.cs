@@ -13,6 +13,8 @@ public static class MediaSetup
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<IValidateOptions<MediaOptions>, MediaAtStart>();
         services.AddSingleton<MediaUrls>();
+        services.AddSingleton<MediaScratch>();
+        services.AddSingleton<MediaVersions>();
         services.AddSingleton<LocalMediaStore>();
         services.AddSingleton<IMediaStore>(provider => provider.GetRequiredService<LocalMediaStore>());
         services.AddScoped<ArtifactReader>();

@@ -30,6 +30,7 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<ConnectionSession> ConnectionSessions => Set<ConnectionSession>();
     public DbSet<Artifact> Artifacts => Set<Artifact>();
     public DbSet<ArtifactUse> ArtifactUses => Set<ArtifactUse>();
+    public DbSet<ArtifactVersion> ArtifactVersions => Set<ArtifactVersion>();
     public DbSet<Post> Posts => Set<Post>();
     public DbSet<Delivery> Deliveries => Set<Delivery>();
     public DbSet<Attempt> Attempts => Set<Attempt>();

@@ -32,11 +32,22 @@ public static class ContentRules
     /// SHA-256 of what readers see. Options are left out: a listing shows text, and the same text twice is what the
     /// duplicate guard and reconciliation ask about.
     /// </summary>
-    public static byte[] Hash(DeliveryContent content)
+    /// <param name="bytes">Says what the bytes of an item are, so that one file counts as the same however often it was sent.</param>
+    public static byte[] Hash(DeliveryContent content, Func<MediaItem, string> bytes)
     {
         ArgumentNullException.ThrowIfNull(content);
-        return SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
-            new { content.Body, content.Link, content.Media, content.Thread, content.FirstComment }, Json.Options));
+        return SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            content.Body,
+            content.Link,
+            Media = Media(content.Media),
+            Thread = content.Thread.Select(Part),
+            FirstComment = content.FirstComment is { } comment ? Part(comment) : null,
+        }, Json.Options));
+
+        object Part(PartContent part) => new { part.Body, Media = Media(part.Media) };
+        IEnumerable<object> Media(IReadOnlyList<MediaItem> items) =>
+            items.Select(item => new { Bytes = bytes(item), item.Alt, item.CoverAtMs });
     }
 
     /// <summary>Everything the network would refuse, with pointers into the create shape.</summary>
@@ -67,20 +78,22 @@ public static class ContentRules
                 "Shorten it, or give this profile its own body in overrides.", rules.MaxText, length,
                 CamelCase.Of(rules.Unit));
 
-        if (sent.Media.Count > rules.MaxMedia)
-            yield return rules.MaxMedia == 0
-                ? At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} takes no media.")
-                : At(mediaAt, Rule.TooMany, $"{provider.DisplayName} takes at most {rules.MaxMedia} files.", null,
-                    rules.MaxMedia, sent.Media.Count, "items");
-        if (!rules.AltText && sent.Media.Any(item => item.Alt is not null))
-            yield return At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} has no alternative text.");
-
-        if (rules.Media is { } media && facts is not null)
-            foreach (var issue in CheckMedia(sent.Media, media, facts, tools ?? MediaTools.None, provider.DisplayName))
+        foreach (var (listAt, list, media) in Lists(sent, rules, mediaAt))
+        {
+            if (list.Count > rules.MaxMedia)
+                yield return rules.MaxMedia == 0
+                    ? At(listAt, Rule.Unsupported, $"{provider.DisplayName} takes no media.")
+                    : At(listAt, Rule.TooMany, $"{provider.DisplayName} takes at most {rules.MaxMedia} files.", null,
+                        rules.MaxMedia, list.Count, "items");
+            if (!rules.AltText && list.Any(item => item.Alt is not null))
+                yield return At(listAt, Rule.Unsupported, $"{provider.DisplayName} has no alternative text.");
+            if (media is null || facts is null) continue;
+            foreach (var issue in CheckMedia(list, media, facts, tools ?? MediaTools.None, provider.DisplayName))
                 yield return issue with
                 {
-                    Pointer = mediaAt + issue.Pointer, ProfileId = profileId, Provider = provider.Id,
+                    Pointer = listAt + issue.Pointer, ProfileId = profileId, Provider = provider.Id,
                 };
+        }
 
         if (sent.Link is not null && !rules.Link)
             yield return At("/post/link", Rule.Unsupported, $"{provider.DisplayName} has no link cards.");
@@ -100,6 +113,8 @@ public static class ContentRules
 
         if (sent.FirstComment is { } comment)
         {
+            if (comment.Media.Count > 0)
+                yield return At(PostInput.Pointers.CommentMedia, Rule.Unsupported, "A first comment has no media.");
             if (!rules.FirstComment)
                 yield return At("/post/firstComment", Rule.Unsupported, $"{provider.DisplayName} has no comments of ours.");
             else if (TooLong(comment.Body) is { } commentLength)
@@ -143,6 +158,56 @@ public static class ContentRules
             ? []
             : MediaPlanner.Plan([one], rules, tools, network).Items[0].Issues
                 .Select(issue => issue with { Pointer = $"/{i}{issue.Pointer[2..]}" }));
+    }
+
+    /// <summary>
+    /// What becomes of each media file that <paramref name="profileId"/> is sent: kept, converted (how) or refused (why).
+    /// </summary>
+    /// <param name="account">What the profile knows of its account's limits.</param>
+    /// <param name="facts">Of an artifact, or null while it is on its way.</param>
+    /// <param name="tools">What this server can convert.</param>
+    public static IReadOnlyList<PlannedMedia> PlanMedia(IProvider provider, PostContent content, Guid profileId,
+        IReadOnlyDictionary<string, string> account, Func<Guid, MediaFacts?> facts, MediaTools tools)
+    {
+        ArgumentNullException.ThrowIfNull(provider);
+        ArgumentNullException.ThrowIfNull(content);
+        ArgumentNullException.ThrowIfNull(facts);
+        var mediaAt = content.Overrides.GetValueOrDefault(profileId)?.Media is null
+            ? PostInput.Pointers.Media
+            : PostInput.Pointers.Override(profileId, "media");
+        return [.. Lists(Resolve(content, profileId, provider.Id), provider.RulesOf(account), mediaAt).SelectMany(list =>
+            list.Items.Select((item, i) => Planned($"{list.At}/{i}", item, list.Rules)))];
+
+        PlannedMedia Planned(string at, MediaItem item, MediaRules? rules)
+        {
+            if (facts(item.ArtifactId) is not { } known) return new PlannedMedia(at, item, null);
+            var plan = PlanMedia(known, rules, tools, provider.DisplayName);
+            return new PlannedMedia(at, item, plan with
+            {
+                Issues = [.. plan.Issues.Select(issue => issue with
+                {
+                    Pointer = at + issue.Pointer[2..], ProfileId = profileId, Provider = provider.Id,
+                })],
+            });
+        }
+    }
+
+    /// <summary>What becomes of one file, whatever stands beside it.</summary>
+    /// <param name="rules">Null: the network asks nothing.</param>
+    public static MediaPlanItem PlanMedia(MediaFacts facts, MediaRules? rules, MediaTools tools, string network) =>
+        rules is null
+            ? new MediaPlanItem(MediaVerdict.Keep, null, [])
+            : MediaPlanner.Plan([facts], rules, tools, network).Items[0];
+
+    // The post's own media, then those of each part: a part is a post of its own to a network, but needs no media.
+    private static IEnumerable<(string At, IReadOnlyList<MediaItem> Items, MediaRules? Rules)> Lists(
+        DeliveryContent sent, ProviderRules rules, string mediaAt)
+    {
+        yield return (mediaAt, sent.Media, rules.Media);
+        for (var i = 0; i < sent.Thread.Count; i++)
+            if (sent.Thread[i].Media.Count > 0)
+                yield return (PostInput.Pointers.ThreadMedia(i), sent.Thread[i].Media,
+                    rules.Media is null ? null : rules.Media with { Required = false });
     }
 
     private static string? Blank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text;

@@ -34,6 +34,10 @@ public sealed record PostInput(
         public const string ScheduledAt = "/post/scheduledAt";
         public const string Profiles = "/profiles";
         public const string Media = "/media";
+        public const string CommentMedia = "/post/firstComment/media";
+
+        /// <summary>The media of one part of the thread.</summary>
+        public static string ThreadMedia(int part) => $"/post/thread/{part}/media";
 
         /// <summary>A field of one profile's override.</summary>
         public static string Override(Guid profileId, string field) => $"/overrides/{profileId}/{field}";

@@ -111,7 +111,7 @@ public static class PostRequestReader
             if (item.Has("artifactId") == item.Has("url"))
                 owner.Issues.Add(new Issue(at, Rule.Required, "Give either artifactId or url."));
             else if (url is not null)
-                owner.Issues.Add(new Issue(item.At("url"), Rule.Unsupported, "This instance does not import media yet."));
+                media.Add(new MediaItem(Guid.Empty, alt, cover) { Url = url });
             else if (artifactId is { } id)
                 media.Add(new MediaItem(id, alt, cover));
         }

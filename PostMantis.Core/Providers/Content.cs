@@ -4,7 +4,12 @@ namespace PostMantis.Core.Providers;
 public sealed record LinkCard(string Url);
 
 /// <summary>One media file of a post, by artifact.</summary>
-public sealed record MediaItem(Guid ArtifactId, string? Alt = null, long? CoverAtMs = null);
+public sealed record MediaItem(Guid ArtifactId, string? Alt = null, long? CoverAtMs = null)
+{
+    /// <summary>Where a request asks for it to be imported from; an artifact stands for it before anything is stored.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public string? Url { get; init; }
+}
 
 /// <summary>A further part of a thread, or the first comment.</summary>
 public sealed record PartContent(string Body, IReadOnlyList<MediaItem> Media);

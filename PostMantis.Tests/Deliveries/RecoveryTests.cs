@@ -114,7 +114,7 @@ public sealed class RecoveryTests : IAsyncLifetime
         await ExpireAsync();
         var marker = _world.Host.Services.GetRequiredService<CallMarker>();
         await Assert.ThrowsAsync<LeaseLostException>(() => marker.MarkAsync(claimed.Attempt.Id, claimed.Lease.LeaseToken));
-        var work = new AttemptWork(claimed, new GrantTokens { AccessToken = "unused" },
+        var work = new AttemptWork(claimed, new GrantTokens { AccessToken = "unused" }, new Dictionary<Guid, PublishFile>(),
             _world.Host.Services.GetRequiredService<Npgsql.NpgsqlDataSource>(), marker, _world.Host.Clock);
         await Assert.ThrowsAsync<LeaseLostException>(() => work.SaveHandleAsync("container", "1", default));
         Assert.Null((await _world.Host.InDatabaseAsync(db => db.Attempts.SingleAsync())).CalledAt);

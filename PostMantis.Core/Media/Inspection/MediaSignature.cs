@@ -108,6 +108,10 @@ internal static class MediaSignature
         return major[..3].SequenceEqual("M4A"u8) || major[..3].SequenceEqual("M4B"u8) ? M4a : Mp4;
     }
 
+    /// <summary>What files of a type are usually called, such as <c>.jpg</c>; empty for a type that is none of ours.</summary>
+    public static string ExtensionOf(string mimeType) =>
+        _extensions.FirstOrDefault(e => e.Value == mimeType).Key is { } extension ? extension : "";
+
     /// <summary>Null for a type we do not take.</summary>
     public static MediaKind? KindOf(string mimeType) => mimeType.Split('/')[0] switch
     {

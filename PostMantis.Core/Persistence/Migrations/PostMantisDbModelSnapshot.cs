@@ -1072,6 +1072,45 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.ToTable("artifact_uses", (string)null);
                 });
 
+            modelBuilder.Entity("PostMantis.Core.Media.ArtifactVersion", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("ArtifactId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("artifact_id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Facts")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("facts");
+
+                    b.Property<string>("Recipe")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("recipe");
+
+                    b.HasKey("Id")
+                        .HasName("pk_artifact_versions");
+
+                    b.HasIndex("CreatedAt")
+                        .HasDatabaseName("ix_artifact_versions_created_at");
+
+                    b.HasIndex("ArtifactId", "Recipe")
+                        .IsUnique()
+                        .HasDatabaseName("ix_artifact_versions_artifact_id_recipe");
+
+                    b.ToTable("artifact_versions", (string)null);
+                });
+
             modelBuilder.Entity("PostMantis.Core.Outbox.Event", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1744,6 +1783,16 @@ namespace PostMantis.Core.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_artifact_uses_posts_post_id");
+                });
+
+            modelBuilder.Entity("PostMantis.Core.Media.ArtifactVersion", b =>
+                {
+                    b.HasOne("PostMantis.Core.Media.Artifact", null)
+                        .WithMany()
+                        .HasForeignKey("ArtifactId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_artifact_versions_artifacts_artifact_id");
                 });
 
             modelBuilder.Entity("PostMantis.Core.Posts.Post", b =>

@@ -15,6 +15,10 @@ internal sealed class SandboxClient(SandboxSettings settings, ProviderTransport 
         IReadOnlyDictionary<string, string> headers, CancellationToken ct) =>
         PostJsonAsync(At(path), body, token, ct, headers);
 
+    /// <summary>Uploads a file as a stream.</summary>
+    public Task<ProviderAnswer> UploadAsync(string path, string token, PublishFile file, CancellationToken ct) =>
+        UploadAsync(HttpMethod.Post, At(path), new FileSlice(file), token, ct);
+
     // Token endpoints answer the code directly, the others in an object.
     protected override (string? Code, string? Message) ReadError(JsonNode? body) => body.Get("error") is JsonObject error
         ? (error.Text("code"), error.Text("message"))

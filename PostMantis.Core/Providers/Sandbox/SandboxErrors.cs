@@ -14,6 +14,7 @@ internal static class SandboxErrors
         (HttpStatusCode.Unauthorized, "token_expired") => Common.Expired(answer),
         (HttpStatusCode.Unauthorized, _) => Common.Revoked(answer),
         (HttpStatusCode.TooManyRequests, _) => Common.RateLimited(answer),
+        (HttpStatusCode.UnprocessableEntity, "media_rejected") => Common.Media(answer),
         (HttpStatusCode.UnprocessableEntity, _) => Common.Content(answer),
         (HttpStatusCode.Forbidden or HttpStatusCode.NotFound, _) => Common.Restricted(answer),
         _ => Common.Misconfigured(answer),

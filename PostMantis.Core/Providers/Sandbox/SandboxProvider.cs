@@ -14,7 +14,10 @@ internal sealed class SandboxProvider(SandboxConsent consent, SandboxPublisher p
     public string DisplayName => "Sandbox";
 
     public ProviderRules Rules { get; } = new(MaxText: 500, TextUnit.Graphemes, UrlCounts: null, BodyRequired: true,
-        MaxMedia: 0, Link: false, MaxThreadParts: 10, FirstComment: true, AltText: false);
+        MaxMedia: 4, Link: false, MaxThreadParts: 10, FirstComment: true, AltText: true)
+    {
+        Media = SandboxMedia.Rules,
+    };
 
     public JsonObject OptionsSchema { get; } = JsonNode.Parse($$"""
         {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,

@@ -12,6 +12,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
     public const string ContainerHandle = "containerId";
 
     private static readonly TimeSpan ProcessingCheck = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PullWithin = TimeSpan.FromHours(1);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content)
     {
@@ -47,12 +48,38 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
 
     private async Task<PublishOutcome> PublishOnceAsync(PublishWork work, string? key, bool marked, CancellationToken ct)
     {
+        // Files first: the mark leaves no time for them, and what was uploaded is public only with the post.
+        var (media, instead) = await UploadAsync(work, work.Content.Media, ct);
+        if (instead is not null) return instead;
         if (marked && !(await work.MarkAsync(ct)).IsOpen)
             return new PublishOutcome.Retry(SandboxErrors.Common.Unavailable());
         work.CallStarts();
         var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
-            work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body }, Headers(work, key), ct);
+            work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body, ["media"] = media }, Headers(work, key), ct);
         return Read(work, answer);
+    }
+
+    /// <summary>Uploads the files of one part, each once in an attempt.</summary>
+    private async Task<(JsonArray Media, PublishOutcome? Instead)> UploadAsync(
+        PublishWork work, IReadOnlyList<MediaItem> items, CancellationToken ct)
+    {
+        JsonArray media = [];
+        foreach (var item in items)
+        {
+            var handle = $"media:{item.ArtifactId}";
+            if (!work.Handles.TryGetValue(handle, out var id))
+            {
+                var answer = await client.UploadAsync($"{SandboxClient.PageOf(work.Target)}/media", work.Tokens.AccessToken,
+                    work.Files[item.ArtifactId], ct);
+                id = answer.IsSuccess ? ProviderText.Id(answer.Body.Text("id")) : null;
+
+                // An upload alone is not public: without its id nothing of it can be.
+                if (id is null) return (media, SandboxErrors.Common.BeforePublic(answer, SandboxErrors.Of(answer)));
+                await work.SaveHandleAsync(handle, id, ct);
+            }
+            media.Add(new JsonObject { ["id"] = id, ["alt"] = item.Alt });
+        }
+        return (media, null);
     }
 
     private async Task<PublishOutcome> PublishContainerAsync(PublishWork work, CancellationToken ct)
@@ -61,7 +88,17 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         if (!work.Handles.TryGetValue(ContainerHandle, out var container))
         {
             var made = await client.PostAsync(containers, work.Tokens.AccessToken,
-                new JsonObject { ["body"] = work.Content.Body }, Headers(work, null), ct);
+                new JsonObject
+                {
+                    ["body"] = work.Content.Body,
+
+                    // Containers fetch their files.
+                    ["media"] = new JsonArray([.. work.Content.Media.Select(item => (JsonNode)new JsonObject
+                    {
+                        ["url"] = work.Files[item.ArtifactId].PullUrl(PullWithin).AbsoluteUri,
+                        ["alt"] = item.Alt,
+                    })]),
+                }, Headers(work, null), ct);
             container = made.IsSuccess ? ProviderText.Id(made.Body.Text("id")) : null;
             if (container is null)
             {
@@ -109,12 +146,25 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             }
             var isComment = part.Kind == PartKind.FirstComment;
             var text = isComment ? work.Content.FirstComment?.Body : work.Content.Thread[part.Index - 1].Body;
+            var (media, instead) = isComment ? ([], null) : await UploadAsync(work, work.Content.Thread[part.Index - 1].Media, ct);
+            if (instead is not null)
+            {
+                var failure = instead switch
+                {
+                    PublishOutcome.Rejected rejected => rejected.Error,
+                    PublishOutcome.Deferred deferred => deferred.Error,
+                    _ => SandboxErrors.Common.Unavailable(),
+                };
+                Put(parts, part with { Status = PartStatus.Failed, Error = failure });
+                return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, failure);
+            }
             var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
                 work.Tokens.AccessToken, new JsonObject
                 {
                     ["body"] = text,
                     ["parentId"] = isComment ? root.ProviderPostId : parent,
                     ["on"] = isComment ? "comment" : "thread",
+                    ["media"] = media,
                 }, Headers(work, KeyOf(work, part.Index)), ct);
             if (Read(work, answer) is PublishOutcome.Published live)
             {

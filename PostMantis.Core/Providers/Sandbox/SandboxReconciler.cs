@@ -59,6 +59,7 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
             foreach (var post in posts.OfType<JsonObject>())
             {
                 if (post["parentId"] is null && post.Text("body") == work.Content.Body
+                    && (post.Objects("media")?.Count ?? 0) == work.Content.Media.Count
                     && Read(post) is { } found && !work.OwnedPostIds.Contains(found.ProviderPostId))
                     oldest = found;
             }
