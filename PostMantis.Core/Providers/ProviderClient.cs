@@ -82,7 +82,8 @@ internal abstract class ProviderClient(string name, ProviderSettings settings, P
         {
             if (_isGuarded && transport.Refusal(request.RequestUri!) is not null)
                 return new ProviderAnswer(ProviderSilence.NotSent);
-            using var timeout = new CancellationTokenSource(within ?? settings.Timeout, transport.Time);
+            // By the machine's own clock, as every timeout of a connection is.
+            using var timeout = new CancellationTokenSource(within ?? settings.Timeout);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
             try
             {
