@@ -87,6 +87,12 @@ public static class ContentRules
                         rules.MaxMedia, list.Count, "items");
             if (!rules.AltText && list.Any(item => item.Alt is not null))
                 yield return At(listAt, Rule.Unsupported, $"{provider.DisplayName} has no alternative text.");
+            for (var i = 0; i < list.Count && rules.MaxAlt is { } maxAlt; i++)
+            {
+                if (list[i].Alt is { } alt && alt.Length > maxAlt)
+                    yield return At($"{listAt}/{i}/alt", Rule.TooLong, $"{provider.DisplayName} takes at most {maxAlt}.",
+                        "Shorten it.", maxAlt, alt.Length, CamelCase.Of(TextUnit.Utf16));
+            }
             if (media is null || facts is null) continue;
             foreach (var issue in CheckMedia(list, media, facts, tools ?? MediaTools.None, provider.DisplayName))
                 yield return issue with
@@ -131,6 +137,25 @@ public static class ContentRules
             yield return issue with
             {
                 Pointer = optionsAt + issue.Pointer,
+                ProfileId = profileId,
+                Provider = provider.Id,
+            };
+        }
+
+        foreach (var issue in provider.CheckContent(sent, rules, text => TextCount.Of(text, rules)))
+        {
+            var (start, rest) = issue.Pointer.IndexOf('/', 1) is > 0 and var at
+                ? (issue.Pointer[..at], issue.Pointer[at..])
+                : (issue.Pointer, "");
+            yield return issue with
+            {
+                Pointer = start switch
+                {
+                    "/body" => bodyAt,
+                    "/media" => mediaAt + rest,
+                    "/options" => optionsAt + rest,
+                    _ => "/post" + issue.Pointer,
+                },
                 ProfileId = profileId,
                 Provider = provider.Id,
             };

@@ -13,6 +13,7 @@ public static partial class TextCount
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(rules);
+        if (rules.FarMentionsCountAsNear) text = FarMentions().Replace(text, "$1");
         if (rules.UrlCounts is not { } price) return Of(text, rules.Unit);
         var urls = Urls().Matches(text);
         return Of(Urls().Replace(text, ""), rules.Unit) + (urls.Count * price);
@@ -52,6 +53,10 @@ public static partial class TextCount
         return weight;
     }
 
-    [GeneratedRegex(@"https?://[^\s<>""]+", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    // Punctuation at the end belongs to the sentence.
+    [GeneratedRegex(@"https?://[^\s<>""]*[^\s<>"".,;:!?)\]]", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Urls();
+
+    [GeneratedRegex(@"(?<![\w/@])(@[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)@[\w.-]+\w", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex FarMentions();
 }

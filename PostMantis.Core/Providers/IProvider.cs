@@ -36,6 +36,13 @@ public interface IProvider
     /// <summary>Checks options strictly: unknown members, types, ranges. Pointers are relative to the options object.</summary>
     IReadOnlyList<Issue> CheckOptions(JsonObject options);
 
+    /// <summary>
+    /// What speaks against a post beyond its rules: what hangs together. Pointers begin with <c>/body</c>, <c>/media</c>,
+    /// <c>/options</c>, <c>/link</c>, <c>/thread</c> or <c>/firstComment</c>.
+    /// </summary>
+    /// <param name="count">Counts a text as <paramref name="rules"/> say.</param>
+    IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count) => [];
+
     /// <summary>How many posts the network takes in how long; none unless it says so.</summary>
     IReadOnlyList<BudgetRule> BudgetRules => [];
 
@@ -83,6 +90,12 @@ public sealed record ProviderRules(
     bool FirstComment,
     bool AltText)
 {
+    /// <summary>Longest alternative text of one file, in UTF-16 units; null: nobody counts it.</summary>
+    public int? MaxAlt { get; init; }
+
+    /// <summary>Whether <c>@name@server</c> counts as <c>@name</c>.</summary>
+    public bool FarMentionsCountAsNear { get; init; }
+
     /// <summary>What each media file must be; null: nothing is asked beyond their number.</summary>
     public MediaRules? Media { get; init; }
 }

@@ -35,10 +35,12 @@ internal static class JsonReading
     public static IReadOnlyList<string>? Texts(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.Get(path) is JsonArray items ? [.. items.Select(item => item.Text()).OfType<string>()] : null;
 
-    /// <summary>An id as it may be kept, whether it came as a string or as a whole number.</summary>
-    public static string? Id(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        ProviderText.Id(node.Text(path)
-            ?? node.Number(path)?.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    /// <summary>An id as it may be kept.</summary>
+    public static string? Id(this JsonNode? node, params ReadOnlySpan<string> path) => ProviderText.Id(node.Text(path));
+
+    /// <summary>An id of a network that writes ids as whole numbers; one that came as a string is taken too.</summary>
+    public static string? NumberId(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        node.Number(path)?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? node.Id(path);
 
     /// <summary>Words for people as they may be kept; null when there are none.</summary>
     public static string? Words(this JsonNode? node, params ReadOnlySpan<string> path) =>

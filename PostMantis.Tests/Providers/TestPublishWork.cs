@@ -6,7 +6,7 @@ namespace PostMantis.Tests.Providers;
 /// <summary>An attempt whose handles and mark live in memory: what the adapter does with them is seen.</summary>
 internal sealed class TestPublishWork(TimeProvider time) : PublishWork
 {
-    private int _handles;
+    private int _count;
     private Dictionary<string, string> _saved = [];
 
     public DateTimeOffset? MarkedAt { get; private set; }
@@ -35,7 +35,8 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
         IReadOnlyDictionary<string, string>? handles = null, IReadOnlyList<DeliveryPart>? parts = null,
         int? killedAfterHandles = null)
     {
-        var work = new TestPublishWork(time)
+        var saved = new Dictionary<string, string>(handles ?? new Dictionary<string, string>());
+        return new TestPublishWork(time)
         {
             DeliveryId = deliveryId ?? Ids.New(time.GetUtcNow()),
             AttemptId = Ids.New(time.GetUtcNow()),
@@ -45,35 +46,38 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
             Tokens = tokens,
             Files = files.ToDictionary(f => f.ArtifactId, f => (PublishFile)f),
             Parts = parts ?? Core.Deliveries.PostAcceptor.PartsOf(content),
-            Handles = handles ?? new Dictionary<string, string>(),
+            Handles = saved,
+            _saved = saved,
             HeldUp = heldUp,
             KilledAfterHandles = killedAfterHandles,
         };
-        foreach (var (name, value) in work.Handles) work._saved[name] = value;
-        return work;
     }
 
     /// <summary>The same attempt taken up again, with all that was saved.</summary>
-    public TestPublishWork Resume() => new(time)
+    public TestPublishWork Resume()
     {
-        DeliveryId = DeliveryId,
-        AttemptId = AttemptId,
-        AttemptNumber = AttemptNumber,
-        Target = Target,
-        Content = Content,
-        Tokens = Tokens,
-        Files = Files,
-        Parts = Parts,
-        Handles = new Dictionary<string, string>(_saved),
-        _saved = new Dictionary<string, string>(_saved),
-        MarkedAt = MarkedAt,
-        CallStarted = CallStarted,
-    };
+        var saved = new Dictionary<string, string>(_saved);
+        return new TestPublishWork(time)
+        {
+            DeliveryId = DeliveryId,
+            AttemptId = AttemptId,
+            AttemptNumber = AttemptNumber,
+            Target = Target,
+            Content = Content,
+            Tokens = Tokens,
+            Files = Files,
+            Parts = Parts,
+            Handles = saved,
+            _saved = saved,
+            MarkedAt = MarkedAt,
+            CallStarted = CallStarted,
+        };
+    }
 
     public override Task SaveHandleAsync(string name, string value, CancellationToken ct)
     {
         _saved[name] = value;
-        if (++_handles >= KilledAfterHandles) throw new LeaseLostException();
+        if (++_count >= KilledAfterHandles) throw new LeaseLostException();
         return Task.CompletedTask;
     }
 

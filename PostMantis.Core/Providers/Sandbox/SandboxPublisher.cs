@@ -29,21 +29,12 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(work);
-        var parts = work.Parts.ToList();
-        var root = parts.Find(p => p.Kind == PartKind.Root);
-        if (root is not { Status: PartStatus.Published, ProviderPostId: not null })
+        return await PartChain.PublishAsync(work, () => ModeOf(work.Target, work.Content) switch
         {
-            var outcome = ModeOf(work.Target, work.Content) switch
-            {
-                SettlementMode.Idempotent => await PublishOnceAsync(work, KeyOf(work, 0), marked: false, ct),
-                SettlementMode.Probe => await PublishContainerAsync(work, ct),
-                _ => await PublishOnceAsync(work, key: null, marked: true, ct),
-            };
-            if (outcome is not PublishOutcome.Published published) return outcome;
-            root = new DeliveryPart(0, PartKind.Root, PartStatus.Published, published.ProviderPostId, published.Url);
-            Put(parts, root);
-        }
-        return await PublishRepliesAsync(work, root, parts, ct);
+            SettlementMode.Idempotent => PublishOnceAsync(work, KeyOf(work, 0), marked: false, ct),
+            SettlementMode.Probe => PublishContainerAsync(work, ct),
+            _ => PublishOnceAsync(work, key: null, marked: true, ct),
+        }, call => ReplyAsync(work, call, ct), ct);
     }
 
     private async Task<PublishOutcome> PublishOnceAsync(PublishWork work, string? key, bool marked, CancellationToken ct)
@@ -133,52 +124,19 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             work.Tokens.AccessToken, [], Headers(work, null), ct));
     }
 
-    private async Task<PublishOutcome> PublishRepliesAsync(
-        PublishWork work, DeliveryPart root, List<DeliveryPart> parts, CancellationToken ct)
+    // A reply carries a key, so that trying again cannot double it.
+    private async Task<PublishOutcome> ReplyAsync(PublishWork work, PartCall call, CancellationToken ct)
     {
-        var parent = root.ProviderPostId!;
-        foreach (var part in parts.Where(p => p.Kind != PartKind.Root).OrderBy(p => p.Index).ToList())
-        {
-            if (part is { Status: PartStatus.Published, ProviderPostId: not null })
+        var isComment = call.Part.Kind == PartKind.FirstComment;
+        var (media, instead) = isComment ? ([], null) : await UploadAsync(work, call.Content.Media, ct);
+        return instead ?? Read(work, await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
+            work.Tokens.AccessToken, new JsonObject
             {
-                if (part.Kind == PartKind.Thread) parent = part.ProviderPostId;
-                continue;
-            }
-            var isComment = part.Kind == PartKind.FirstComment;
-            var text = isComment ? work.Content.FirstComment?.Body : work.Content.Thread[part.Index - 1].Body;
-            var (media, instead) = isComment ? ([], null) : await UploadAsync(work, work.Content.Thread[part.Index - 1].Media, ct);
-            if (instead is not null)
-            {
-                var failure = instead switch
-                {
-                    PublishOutcome.Rejected rejected => rejected.Error,
-                    PublishOutcome.Deferred deferred => deferred.Error,
-                    _ => SandboxErrors.Common.Unavailable(),
-                };
-                Put(parts, part with { Status = PartStatus.Failed, Error = failure });
-                return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, failure);
-            }
-            var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
-                work.Tokens.AccessToken, new JsonObject
-                {
-                    ["body"] = text,
-                    ["parentId"] = isComment ? root.ProviderPostId : parent,
-                    ["on"] = isComment ? "comment" : "thread",
-                    ["media"] = media,
-                }, Headers(work, KeyOf(work, part.Index)), ct);
-            if (Read(work, answer) is PublishOutcome.Published live)
-            {
-                Put(parts, part with { Status = PartStatus.Published, ProviderPostId = live.ProviderPostId, Url = live.Url, Error = null });
-                if (!isComment) parent = live.ProviderPostId;
-                continue;
-            }
-
-            // A reply carries a key, so that trying again cannot double it.
-            var error = SandboxErrors.Of(answer);
-            Put(parts, part with { Status = PartStatus.Failed, Error = error });
-            if (!isComment) return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, error);
-        }
-        return new PublishOutcome.Published(root.ProviderPostId!, root.Url, parts);
+                ["body"] = call.Content.Body,
+                ["parentId"] = call.Parent.ProviderPostId,
+                ["on"] = isComment ? "comment" : "thread",
+                ["media"] = media,
+            }, Headers(work, KeyOf(work, call.Part.Index)), ct));
     }
 
     private static PublishOutcome Read(PublishWork work, ProviderAnswer answer)
@@ -208,12 +166,5 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
                 .Select(f => $"{f.Text("on")}={f.Text("fault")}"));
         }
         return headers;
-    }
-
-    private static void Put(List<DeliveryPart> parts, DeliveryPart part)
-    {
-        var at = parts.FindIndex(p => p.Index == part.Index);
-        if (at < 0) parts.Add(part);
-        else parts[at] = part;
     }
 }

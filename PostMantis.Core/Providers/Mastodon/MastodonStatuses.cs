@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace PostMantis.Core.Providers.Mastodon;
+
+/// <summary>Finds a status among the account's own, by what it says and when it was made.</summary>
+internal sealed partial class MastodonStatuses(MastodonClient client, MastodonSettings settings) : IReconciler
+{
+    /// <summary>The fact that holds the account's id on its server.</summary>
+    public const string AccountFact = "accountId";
+
+    private const int Page = 40;
+    private const int MostPages = 25;
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(10);
+
+    public static string CallHandle(int index) => string.Create(CultureInfo.InvariantCulture, $"called{index}");
+
+    /// <summary>When the call for a part was first made; null when it never was.</summary>
+    public static DateTimeOffset? CalledAt(IReadOnlyDictionary<string, string> handles, int index) =>
+        handles.TryGetValue(CallHandle(index), out var text)
+        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at) ? at : null;
+
+    public static ReconcileOutcome.Found? Read(JsonObject? status) => status.Id("id") is { } id
+        ? new ReconcileOutcome.Found(id, ProviderText.Url(status.Text("url"))) : null;
+
+    public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        return CalledAt(work.Handles, 0) is { } since
+            ? FindAsync(work.Target, work.Tokens, work.Content.Options, work.Content.Body, null, since, work.OwnedPostIds, ct)
+            : Task.FromResult<ReconcileOutcome>(new ReconcileOutcome.Absent());
+    }
+
+    /// <summary>Of several that could be ours, the one made first after the call is.</summary>
+    public async Task<ReconcileOutcome> FindAsync(PublishTarget target, GrantTokens tokens, JsonObject options, string? text,
+        string? parent, DateTimeOffset since, IReadOnlySet<string> owned, CancellationToken ct)
+    {
+        ReconcileOutcome.Found? oldest = null;
+        string? below = null;
+        for (var page = 0; page < MostPages; page++)
+        {
+            var answer = await client.GetAsync(tokens, $"/api/v1/accounts/{Uri.EscapeDataString(target.Facts[AccountFact])}"
+                + $"/statuses?limit={Page}&exclude_reblogs=true{(below is null ? "" : $"&max_id={Uri.EscapeDataString(below)}")}", ct);
+            if (!answer.IsSuccess || answer.Json.Objects() is not { } found)
+                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
+            foreach (var status in found)
+            {
+                if (!DateTimeOffset.TryParse(status.Text("created_at"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at))
+                    return new ReconcileOutcome.Inconclusive("unreadable_listing");
+                if (at < since - Skew) return oldest ?? (ReconcileOutcome)new ReconcileOutcome.NotListed();
+                below = status.Id("id");
+                if (Fits(status, options, text, parent) && Read(status) is { } read && !owned.Contains(read.ProviderPostId)) oldest = read;
+            }
+            if (found.Count < Page) return oldest ?? (ReconcileOutcome)new ReconcileOutcome.NotListed();
+        }
+        return new ReconcileOutcome.Inconclusive("listing_too_long");
+    }
+
+    // Servers need not say which app a status came from; if they do, it must be ours.
+    private bool Fits(JsonObject status, JsonObject options, string? text, string? parent) =>
+        (status.Text("application", "name") ?? settings.AppName) == settings.AppName
+        && status.Id("in_reply_to_id") == parent
+        && (status.Text("spoiler_text") ?? "") == (options.Text("spoilerText") ?? "")
+        && Plain(status.Text("content") ?? "") == Squeezed(FarMention().Replace(text ?? "", "$1"));
+
+    private static string Plain(string html) =>
+        Squeezed(WebUtility.HtmlDecode(Tag().Replace(Break().Replace(html, " "), "")));
+
+    private static string Squeezed(string text) => Space().Replace(text, " ").Trim();
+
+    [GeneratedRegex(@"<br\s*/?>|</p>", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Break();
+
+    [GeneratedRegex("<[^>]*>", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Tag();
+
+    [GeneratedRegex(@"\s+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Space();
+
+    [GeneratedRegex(@"(?<![\w/@])(@[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)@[\w.-]+\w", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex FarMention();
+}
