@@ -83,20 +83,6 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
             return;
         }
         var status = StatusOf(problem.Code);
-        var code = CamelCase.Of(problem.Code);
-        var body = new JsonObject
-        {
-            ["type"] = $"/problems/{JsonNamingPolicy.KebabCaseLower.ConvertName(problem.Code.ToString())}",
-            ["title"] = TitleOf(problem.Code),
-            ["status"] = status,
-            ["detail"] = problem.Message,
-            ["code"] = code,
-            ["traceId"] = TraceId(context),
-            ["errors"] = JsonSerializer.SerializeToNode(problem.Issues, Json.Options),
-        };
-        foreach (var (name, value) in problem.Extensions)
-            body[name] = JsonSerializer.SerializeToNode(value, Json.Options);
-
         var response = context.Response;
         response.StatusCode = status;
         response.ContentType = ContentType;
@@ -104,7 +90,24 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
         if (problem.Extensions.TryGetValue("retryAfterSeconds", out var seconds))
             response.Headers.RetryAfter = Convert.ToString(seconds, CultureInfo.InvariantCulture);
         if (status == StatusCodes.Status401Unauthorized) response.Headers.WWWAuthenticate = "Bearer realm=\"PostMantis\"";
-        await response.WriteAsync(body.ToJsonString(Json.Options), context.RequestAborted);
+        await response.WriteAsync(BodyOf(problem, TraceId(context)).ToJsonString(Json.Options), context.RequestAborted);
+    }
+
+    /// <summary>The problem as it is written.</summary>
+    public static JsonObject BodyOf(ProblemException problem, string traceId)
+    {
+        var body = new JsonObject
+        {
+            ["type"] = $"/problems/{JsonNamingPolicy.KebabCaseLower.ConvertName(problem.Code.ToString())}",
+            ["title"] = TitleOf(problem.Code),
+            ["status"] = StatusOf(problem.Code),
+            ["detail"] = problem.Message,
+            ["code"] = CamelCase.Of(problem.Code),
+            ["traceId"] = traceId,
+            ["errors"] = JsonSerializer.SerializeToNode(problem.Issues, Json.Options),
+        };
+        foreach (var (name, value) in problem.Extensions) body[name] = JsonSerializer.SerializeToNode(value, Json.Options);
+        return body;
     }
 
     public static ProblemException Unavailable() => new(ProblemCode.Unavailable,
@@ -116,7 +119,8 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
             + "Idempotency-Key, or look before you send it again.",
         extensions: new Dictionary<string, object?> { ["retryAfterSeconds"] = 2 });
 
-    private static string TraceId(HttpContext context) =>
+    /// <summary>What finds the request in logs and traces.</summary>
+    public static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 
     // Answers the framework makes without a body, such as an unknown route or a method that is not there.
@@ -167,7 +171,8 @@ internal sealed partial class ApiProblems(RequestDelegate next, ILogger<ApiProbl
         _ => new ProblemException(ProblemCode.InvalidRequest, "The request could not be read."),
     };
 
-    private static string TitleOf(ProblemCode code) => code switch
+    /// <summary>What a code is called.</summary>
+    public static string TitleOf(ProblemCode code) => code switch
     {
         ProblemCode.InvalidRequest => "The request is not valid",
         ProblemCode.Unauthorized => "No valid key",

@@ -28,6 +28,11 @@ internal static class EndpointConventions
         where TRequest : notnull =>
         endpoint.WithMetadata(new TakesBody(typeof(TRequest), [contentType, .. others]));
 
+    /// <summary>As <see cref="Takes"/>, of a body that may be left out.</summary>
+    public static RouteHandlerBuilder MayTake<TRequest>(this RouteHandlerBuilder endpoint)
+        where TRequest : notnull =>
+        endpoint.WithMetadata(new TakesBody(typeof(TRequest), ["application/json"], IsOptional: true));
+
     /// <summary>
     /// Says with every answer that this call will go: <c>Deprecation</c> (RFC 9745), <c>Sunset</c> (RFC 8594), and a link to
     /// what takes its place. It goes on working until then.
@@ -57,7 +62,7 @@ internal delegate Task<ApiAnswer> ReplayAnswer(
 internal sealed class TakesIdempotencyKey;
 
 /// <summary>The endpoint's documented body.</summary>
-internal sealed record TakesBody(Type Type, IReadOnlyList<string> ContentTypes);
+internal sealed record TakesBody(Type Type, IReadOnlyList<string> ContentTypes, bool IsOptional = false);
 
 /// <summary>The endpoint will go.</summary>
 internal sealed record Retired(DateTimeOffset Since, DateTimeOffset Sunset, string Successor);

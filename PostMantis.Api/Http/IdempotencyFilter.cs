@@ -111,7 +111,7 @@ internal static class IdempotentRequest
     }
 
     private static byte[] FingerprintOf(HttpRequest request, JsonObject body) =>
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}\n{Canonical(body)?.ToJsonString(Json.Options)}"));
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}{request.QueryString}\n{Canonical(body)?.ToJsonString(Json.Options)}"));
 
     // The same request however its members are ordered.
     private static JsonNode? Canonical(JsonNode? node) => node switch

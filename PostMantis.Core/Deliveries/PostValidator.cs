@@ -30,7 +30,7 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
         if (body.ContainsKey(PostId))
         {
             edited = await EditedAsync(caller, body, issues, ct);
-            if (edited is null) return PostCheck.Unreadable(issues);
+            if (issues.Count > 0) return PostCheck.Unreadable(issues);
             body = (JsonObject)body.DeepClone();
             body.Remove(PostId);
         }
@@ -101,7 +101,7 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
 
     private async Task<Edited?> EditedAsync(Caller caller, JsonObject body, List<Issue> issues, CancellationToken ct)
     {
-        if (new ObjectReader(body, "", issues).Id(PostId, required: true) is not { } id) return null;
+        if (new ObjectReader(body, "", issues).Id(PostId) is not { } id) return null;
         if (await PostReader.InScope(_db, caller).AsNoTracking().SingleOrDefaultAsync(p => p.Id == id, ct) is not { } post)
         {
             issues.Add(new Issue($"/{PostId}", Rule.NotFound, "There is no such post in this scope."));

@@ -11,8 +11,8 @@ internal static class PostEndpoints
 {
     private const string Tag = "Posts";
 
-    // What a summary leaves out.
-    private static readonly string[] Bulky =
+    /// <summary>What a summary leaves out.</summary>
+    public static readonly string[] Bulky =
         ["body", "link", "thread", "firstComment", "media", "overrides", "providerOptions", "deliveries"];
 
     public static void MapPosts(this IEndpointRouteBuilder v1)
@@ -49,7 +49,7 @@ internal static class PostEndpoints
         posts.MapPost("/{id}/publish", PublishAsync).WithName("PublishPost").WithIdempotencyKey(Permission.Publish)
             .WithSummary("Publish a draft, or move a scheduled post")
             .WithDescription("Now without a body, else at scheduledAt.")
-            .Takes<PublishPostRequest>()
+            .MayTake<PublishPostRequest>()
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status202Accepted);
         posts.MapPost("/{id}/cancel", CancelAsync).WithName("CancelPost").WithIdempotencyKey(Permission.Publish)
             .WithSummary("Cancel what has not started")
@@ -64,7 +64,7 @@ internal static class PostEndpoints
         posts.MapPost("/{id}/deliveries/{deliveryId}/retry", RetryAsync).WithName("RetryDelivery")
             .WithIdempotencyKey(Permission.Publish).WithSummary("Send a failed delivery again")
             .WithDescription("An incomplete one resumes at its failed part. A failed one may take an override.")
-            .Takes<RetryDeliveryRequest>()
+            .MayTake<RetryDeliveryRequest>()
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status202Accepted);
         posts.MapPost("/{id}/deliveries/{deliveryId}/resolve", ResolveAsync).WithName("ResolveDelivery")
             .WithIdempotencyKey(Permission.Read).WithSummary("Say what became of an unknown delivery")
