@@ -1,10 +1,11 @@
 namespace PostMantis.Api.Documents;
 
-/// <summary>What programs read about the API without a key: the pages, <c>/llms.txt</c>, <c>/changelog</c>.</summary>
+/// <summary>What programs read about the API without a key: the pages, <c>/llms.txt</c>, <c>/changelog</c>, <c>/skill.md</c>.</summary>
 internal static class DocumentEndpoints
 {
     /// <summary>Addresses of their own, by the page that stands there.</summary>
-    private static readonly (string Path, string Name)[] Known = [("/llms.txt", "llms.txt"), ("/changelog", "changelog.md")];
+    private static readonly (string Path, string Name)[] Known =
+        [("/llms.txt", "llms.txt"), ("/changelog", "changelog.md"), ("/skill.md", "skill.md")];
 
     private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
 

@@ -35,6 +35,6 @@ internal sealed record Document(string Name, byte[] Content, EntityTagHeaderValu
 
     public string Text => System.Text.Encoding.UTF8.GetString(Content);
 
-    /// <summary>Its first line without the mark of a heading.</summary>
-    public string Title => Text.Split('\n', 2)[0].TrimStart('#', ' ');
+    /// <summary>Its first heading.</summary>
+    public string Title => Text.Split('\n').FirstOrDefault(line => line.StartsWith('#'), Name).TrimStart('#', ' ');
 }

@@ -2,6 +2,7 @@ using Asp.Versioning;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.ResponseCompression;
 using PostMantis.Api.Documents;
+using PostMantis.Api.Mcp;
 using PostMantis.Api.Media;
 using PostMantis.Api.V1.Events;
 using PostMantis.Api.V1.Health;
@@ -48,6 +49,7 @@ internal static class ApiSetup
             options.MimeTypes = [.. ResponseCompressionDefaults.MimeTypes, ApiProblems.ContentType];
         });
         services.AddApiDescription();
+        services.AddPostMantisMcp();
     }
 
     /// <summary>Comes first: problems wrap everything, and HEAD is a GET whose body the server keeps back.</summary>
@@ -79,6 +81,7 @@ internal static class ApiSetup
         keyed.MapUploads();
         app.MapMedia();
         app.MapDocuments();
+        app.MapPostMantisMcp();
         app.MapApiDescription();
     }
 
@@ -88,5 +91,6 @@ internal static class ApiSetup
 
     private static bool IsApi(HttpContext context) =>
         context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+        || context.Request.Path.StartsWithSegments(McpSetup.Path, StringComparison.OrdinalIgnoreCase)
         || context.Request.Path.StartsWithSegments(MediaEndpoints.Root, StringComparison.OrdinalIgnoreCase);
 }
