@@ -82,6 +82,7 @@ internal static class ApiSetup
         app.MapMedia();
         app.MapDocuments();
         app.MapPostMantisMcp();
+        app.MapClientDocuments();
         app.MapApiDescription();
     }
 

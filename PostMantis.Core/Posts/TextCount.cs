@@ -15,8 +15,16 @@ public static partial class TextCount
         ArgumentNullException.ThrowIfNull(rules);
         if (rules.FarMentionsCountAsNear) text = FarMentions().Replace(text, "$1");
         if (rules.UrlCounts is not { } price) return Of(text, rules.Unit);
-        var urls = Urls().Matches(text);
-        return Of(Urls().Replace(text, ""), rules.Unit) + (urls.Count * price);
+        List<Match> urls = [.. rules.NamesCountAsUrls ? Names().Matches(text.Normalize()).Where(IsName) : Urls().Matches(text).AsEnumerable()];
+        if (urls.Count == 0) return Of(text, rules.Unit);
+        var (count, from) = (urls.Count * price, 0);
+        var whole = rules.NamesCountAsUrls ? text.Normalize() : text;
+        foreach (var url in urls)
+        {
+            count += Of(whole[from..url.Index], rules.Unit);
+            from = url.Index + url.Length;
+        }
+        return count + Of(whole[from..], rules.Unit);
     }
 
     /// <summary>Length of <paramref name="text"/> in <paramref name="unit"/>.</summary>
@@ -35,6 +43,15 @@ public static partial class TextCount
     }
 
     private const int CombiningKeycap = 0x20E3;
+    private const int EmojiStyle = 0xFE0F;
+    private const int LongestUrl = 4096;
+    private const int LongestLabel = 63;
+
+    private static bool IsName(Match found)
+    {
+        var labels = found.Groups["host"].Value.Split('.');
+        return found.Length <= LongestUrl && TopLevelDomains.Has(labels[^1]) && labels.All(label => label.Length <= LongestLabel);
+    }
 
     // X's twitter-text, configuration v3: these ranges weigh one, everything else and every emoji two, after NFC.
     private static int Weighted(string text)
@@ -46,6 +63,7 @@ public static partial class TextCount
             var runes = elements.GetTextElement().EnumerateRunes().ToList();
             weight += runes.Exists(rune => Rune.GetUnicodeCategory(rune) == UnicodeCategory.OtherSymbol
                     && rune.Value > 0x2100 || rune.Value == CombiningKeycap)
+                || (runes.Count > 1 && runes[1].Value == EmojiStyle && !runes[0].IsAscii)
                 ? 2
                 : runes.Sum(rune => rune.Value is <= 4351 or (>= 8192 and <= 8205) or (>= 8208 and <= 8223)
                     or (>= 8242 and <= 8247) ? 1 : 2);
@@ -56,6 +74,11 @@ public static partial class TextCount
     // Punctuation at the end belongs to the sentence.
     [GeneratedRegex(@"https?://[^\s<>""]*[^\s<>"".,;:!?)\]]", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Urls();
+
+    // What a letter, a digit or another name runs into is none.
+    [GeneratedRegex(@"(?<![\p{L}\p{N}@$#_./-])(?:https?://)?(?<host>(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+\p{L}{2,24})(?::[0-9]{1,5})?"
+        + @"(?:[/?#](?:[\p{L}\p{N}/?#&=%~+@!*'();:,._$\[\]|-]*[\p{L}\p{N}/=#&_+-])?)?(?![\p{L}\p{N}@])", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Names();
 
     [GeneratedRegex(@"(?<![\w/@])(@[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)@[\w.-]+\w", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex FarMentions();

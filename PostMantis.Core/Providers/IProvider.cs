@@ -43,6 +43,9 @@ public interface IProvider
     /// <param name="count">Counts a text as <paramref name="rules"/> say.</param>
     IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count) => [];
 
+    /// <summary>A document about us that the network reads here, by name; null when there is none of that name.</summary>
+    JsonObject? PublicDocument(string name) => null;
+
     /// <summary>How many posts the network takes in how long; none unless it says so.</summary>
     IReadOnlyList<BudgetRule> BudgetRules => [];
 
@@ -92,6 +95,9 @@ public sealed record ProviderRules(
 {
     /// <summary>Longest alternative text of one file, in UTF-16 units; null: nobody counts it.</summary>
     public int? MaxAlt { get; init; }
+
+    /// <summary>Whether a name such as <c>example.com</c> counts as a URL without http.</summary>
+    public bool NamesCountAsUrls { get; init; }
 
     /// <summary>Whether <c>@name@server</c> counts as <c>@name</c>.</summary>
     public bool FarMentionsCountAsNear { get; init; }

@@ -45,6 +45,32 @@ public sealed class TextCountTests
             2 * TextCount.Of(text.Normalize(), TextUnit.CodePoints));
     });
 
+    [Theory]
+    [InlineData("Hi http://test.co", 26)]
+    [InlineData("Hi test.co", 26)]
+    [InlineData("Hi test.notatld", 15)]
+    [InlineData("xtest.co@test.co", 16)]
+    [InlineData("https://example.com/x). And", 29)]
+    [InlineData("H🐱☺👨‍👩‍👧‍👦", 7)]
+    [InlineData("😷👾😡🔥💩", 10)]
+    [InlineData("🙋🏽👨‍🎤", 4)]
+    [InlineData("1⃣", 2)]
+    [InlineData("©️ ™️", 5)]
+    [InlineData("A\u0301B", 2)]
+    public void A_post_at_X_weighs_what_its_vectors_say(string text, int weight) => Assert.Equal(weight, TextCount.Of(text,
+        new ProviderRules(280, TextUnit.Weighted, 23, false, 4, false, 0, false, true) { NamesCountAsUrls = true }));
+
+    [Fact]
+    public void A_hundred_and_forty_characters_of_Chinese_fill_a_post_at_X() =>
+        Assert.Equal(280, TextCount.Of(new string('文', 140), TextUnit.Weighted));
+
+    [Theory]
+    [InlineData("See https://example.com/a/very/long/address.", 28)]
+    [InlineData("@ann@mastodon.example hi", 7)]
+    [InlineData("👨‍👩‍👧‍👦 example.com", 13)]
+    public void A_status_at_Mastodon_counts_links_and_far_people_short(string text, int count) => Assert.Equal(count, TextCount.Of(text,
+        new ProviderRules(500, TextUnit.Graphemes, 23, false, 4, false, 0, false, true) { FarMentionsCountAsNear = true }));
+
     [Fact]
     public void A_url_costs_its_fixed_price_however_long_it_is() =>
         Gen.Select(Gen.Char.AlphaNumeric.Array[1, 200], Gen.Int[1, 50]).Sample((path, price) =>

@@ -142,15 +142,19 @@ public abstract class SimulatorContract : ProviderContract, IAsyncLifetime
 
     protected override IProvider At(Uri address) => At(address, TimeSpan.FromSeconds(1));
 
-    private IProvider At(Uri address, TimeSpan timeout)
+    private IProvider At(Uri address, TimeSpan timeout) => At(address, new Dictionary<string, string?>
+    {
+        [$"Providers:{Network}:Timeout"] = timeout.ToString(), [$"Providers:{Network}:UploadTimeout"] = timeout.ToString(),
+    });
+
+    /// <summary>The adapter with further settings.</summary>
+    private protected IProvider At(Uri address, IReadOnlyDictionary<string, string?> more)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = Environments.Development });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(Settings(address))
         {
             ["Outbound:AllowedRanges:0"] = "127.0.0.0/8",
-            [$"Providers:{Network}:Timeout"] = timeout.ToString(),
-            [$"Providers:{Network}:UploadTimeout"] = timeout.ToString(),
-        });
+        }).AddInMemoryCollection(more);
         builder.AddServiceDefaults();
         builder.Services.AddSingleton(Time);
         builder.Services.AddOptions<InstanceOptions>().Bind(builder.Configuration);
@@ -215,13 +219,14 @@ public abstract class SimulatorContract : ProviderContract, IAsyncLifetime
 
     private protected static Uri Callback(string network) => new($"http://127.0.0.1:5080/connect/callback/{network}");
 
-    private ConsentTrip Begin() =>
-        new("state-state-state", new string('v', 43), Callback(Network)) { Input = new Dictionary<string, string>(Input(_host.Address)) };
+    private ConsentTrip Begin(IReadOnlyDictionary<string, string>? input) =>
+        new("state-state-state", new string('v', 43), Callback(Network)) { Input = input ?? Input(_host.Address) };
 
     /// <summary>The trip up to the way back: null where the network grants at once.</summary>
-    private async Task<(ConsentTrip Trip, ConsentReturn? Back, ConsentStart Start)> TravelAsync()
+    private protected async Task<(ConsentTrip Trip, ConsentReturn? Back, ConsentStart Start)> TravelAsync(
+        IReadOnlyDictionary<string, string>? input = null)
     {
-        var begun = Begin();
+        var begun = Begin(input);
         var start = await Provider.Consent.StartAsync(begun, default);
         if (start is not ConsentStart.Leave leave) return (begun, null, start);
         using var answer = await _http.GetAsync(leave.Url);

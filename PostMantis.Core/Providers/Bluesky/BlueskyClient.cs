@@ -1,0 +1,82 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers.Bluesky;
+
+/// <summary>Speaks XRPC to an account's own server, with a session's token or with a token and its proof.</summary>
+internal sealed class BlueskyClient(BlueskySettings settings, ProviderTransport transport)
+    : ProviderClient(BlueskyProvider.Name, settings, transport)
+{
+    /// <summary>What a grant keeps: the account's server and, of OAuth, the proof key and where its tokens come from.</summary>
+    public const string Server = "server";
+
+    public const string Key = "dpopKey";
+    public const string Issuer = "issuer";
+    public const string TokenEndpoint = "tokenEndpoint";
+    public const string RevokeEndpoint = "revokeEndpoint";
+    private const int MostServers = 1000;
+
+    // A hint only: a server that wants another nonce says so.
+    private readonly ConcurrentDictionary<string, string> _nonces = new();
+
+    public static ProviderErrors Errors { get; } = new("Bluesky");
+
+    public static Uri Xrpc(Uri server, string call) => new(server, "/xrpc/" + call);
+
+    /// <summary>Calls the account's server.</summary>
+    public Task<ProviderAnswer> CallAsync(GrantTokens tokens, HttpMethod method, string call, Func<HttpContent?>? content,
+        CancellationToken ct, TimeSpan? within = null)
+    {
+        var url = Xrpc(new Uri(tokens.Secrets[Server]), call);
+        return tokens.Secrets.TryGetValue(Key, out var key)
+            ? ProveAsync(key, method, url, tokens.AccessToken, content, tokens.AllSecrets(), ct, within)
+            : SendAsync(Request(method, url, tokens.AccessToken, content?.Invoke()), tokens.AllSecrets(), ct, within);
+    }
+
+    /// <summary>Calls with a proof; once more when the server wants another nonce, because it has done nothing then.</summary>
+    public async Task<ProviderAnswer> ProveAsync(string savedKey, HttpMethod method, Uri url, string? token,
+        Func<HttpContent?>? content, IEnumerable<string?> secrets, CancellationToken ct, TimeSpan? within = null)
+    {
+        using var key = DpopKey.Open(savedKey);
+        var place = url.GetLeftPart(UriPartial.Authority);
+        string?[] hidden = [savedKey, .. secrets];
+        for (var again = false; ; again = true)
+        {
+            var nonce = _nonces.GetValueOrDefault(place);
+            var request = Request(method, url, null, content?.Invoke());
+            request.Headers.TryAddWithoutValidation("DPoP", key.Proof(method, url, nonce, token, Time.GetUtcNow()));
+            if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("DPoP", token);
+            var answer = await SendAsync(request, hidden, ct, within);
+            var next = answer.Header("DPoP-Nonce");
+            if (next is not null)
+            {
+                if (_nonces.Count >= MostServers) _nonces.Clear();
+                _nonces[place] = next;
+            }
+            if (again || next is null || next == nonce || answer.Code != "use_dpop_nonce"
+                || answer.Status is not (HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized))
+                return answer;
+        }
+    }
+
+    protected override (string? Code, string? Message) ReadError(JsonNode? body) =>
+        (body.Text("error"), body.Text("message") ?? body.Text("error_description"));
+
+    /// <summary>What an answer that is no yes means.</summary>
+    public static DeliveryError ErrorOf(ProviderAnswer answer) => (answer.Status, answer.Code) switch
+    {
+        (null or >= HttpStatusCode.InternalServerError, _) => Errors.Unavailable(answer),
+        (>= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices, _) => Errors.Unavailable(answer),
+        (_, "ExpiredToken" or "invalid_token") => Errors.Expired(answer),
+        (HttpStatusCode.TooManyRequests, _) or (_, "RateLimitExceeded") => Errors.RateLimited(answer),
+        (HttpStatusCode.Unauthorized, "unconfirmed_email") => Errors.Restricted(answer, "Bluesky wants the account's e-mail address confirmed before it takes films."),
+        (HttpStatusCode.Unauthorized, _) or (_, "InvalidToken" or "ScopeMissingError" or "AccountTakedown" or "AccountDeactivated") => Errors.Revoked(answer),
+        (_, "BlobNotFound") => Errors.Media(answer) with { Retryable = true, NextStep = NextStep.Retry },
+        (HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType, _) or (_, "InvalidMimeType" or "InvalidSize") => Errors.Media(answer),
+        (HttpStatusCode.Forbidden, _) => Errors.Restricted(answer),
+        (HttpStatusCode.BadRequest, _) => Errors.Content(answer),
+        _ => Errors.Misconfigured(answer),
+    };
+}

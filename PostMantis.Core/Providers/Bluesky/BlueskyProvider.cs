@@ -1,0 +1,80 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using PostMantis.Core.Common;
+
+namespace PostMantis.Core.Providers.Bluesky;
+
+/// <summary>Bluesky and every server of the AT Protocol.</summary>
+internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher publisher, BlueskyOAuth oauth) : IProvider
+{
+    public const string Name = "bluesky";
+    private const int MostBytes = 3000;
+    private const int MostLanguages = 3;
+
+    public string Id => Name;
+
+    public string DisplayName => "Bluesky";
+
+    public ProviderRules Rules { get; } = new(300, TextUnit.Graphemes, UrlCounts: null, BodyRequired: false, MaxMedia: 10,
+        Link: true, MaxThreadParts: 20, FirstComment: true, AltText: true)
+    {
+        Media = new MediaRules(
+        [
+            new MediaRule(MediaKind.Image, ["image/jpeg", "image/png", "image/webp"]) { MaxCount = 10, MaxBytes = 2_000_000 },
+            new MediaRule(MediaKind.Image, ["image/gif"]) { Animated = true, MaxCount = 1, Alone = true, MaxBytes = 2_000_000 },
+            new MediaRule(MediaKind.Video, ["video/mp4"])
+            {
+                MaxCount = 1, Alone = true, MaxBytes = 300_000_000, MaxDurationMs = 180_000, VideoCodecs = ["h264"], AudioCodecs = ["aac"],
+            },
+        ], MixedKinds: false),
+    };
+
+    public JsonObject OptionsSchema { get; } = JsonNode.Parse("""
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
+         "properties": {
+           "languages": {"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 2, "maxLength": 35}, "description": "BCP 47 tags of the text's languages."},
+           "linkTitle": {"type": "string", "maxLength": 300, "description": "Title of the link card; the link's host when left out."},
+           "linkDescription": {"type": "string", "maxLength": 1000, "description": "Text of the link card."}}}
+        """)!.AsObject();
+
+    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    [
+        new BudgetRule("postsPerHour", BudgetScope.Profile, 2500, TimeSpan.FromHours(1), BudgetKind.Rolling),
+        new BudgetRule("postsPerDay", BudgetScope.Profile, 17_500, TimeSpan.FromDays(1), BudgetKind.Rolling),
+    ];
+
+    public IConsent Consent => consent;
+
+    public IPublisher Publisher => publisher;
+
+    public IReconciler Reconciler => publisher;
+
+    public JsonObject? PublicDocument(string name) => name == BlueskyOAuth.Document ? oauth.Metadata() : null;
+
+    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
+    {
+        List<Issue> issues = [];
+        var reader = new ObjectReader(options, "", issues);
+        var languages = reader.Array("languages", MostLanguages);
+        for (var i = 0; i < (languages?.Count ?? 0); i++)
+            if (reader.Text(languages![i], $"/languages/{i}", 2, 35) is { } tag && !tag.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
+                issues.Add(new Issue($"/languages/{i}", Rule.WrongFormat, "Must be a language tag such as en or pt-BR."));
+        reader.String("linkTitle", max: 300);
+        reader.String("linkDescription", max: 1000);
+        reader.Finish();
+        return issues;
+    }
+
+    public IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
+    {
+        List<Issue> issues = [];
+        if (Encoding.UTF8.GetByteCount(content.Body ?? "") is > MostBytes and var bytes)
+            issues.Add(new Issue("/body", Rule.TooLong, $"Bluesky takes at most {MostBytes} bytes.", Limit: MostBytes, Actual: bytes, Unit: "utf8Bytes"));
+        for (var i = 0; i < content.Thread.Count; i++)
+            if (Encoding.UTF8.GetByteCount(content.Thread[i].Body) is > MostBytes and var partBytes)
+                issues.Add(new Issue($"/thread/{i}/body", Rule.TooLong, $"Bluesky takes at most {MostBytes} bytes.", Limit: MostBytes, Actual: partBytes, Unit: "utf8Bytes"));
+        if (content.Link is not null && content.Media.Count > 0)
+            issues.Add(new Issue("/link", Rule.Excluded, "Bluesky shows a link card or media, not both.", Fix: "Put the link into the text."));
+        return issues;
+    }
+}
