@@ -34,6 +34,8 @@ internal static class LocalApi
             ["Vault__MasterKeys__0__Id"] = "local",
             ["Vault__MasterKeys__0__Value"] = LocalFolder.MasterKey,
         };
+        if (LocalSimulators.FirstPort is { } first)
+            foreach (var (name, value) in LocalSimulators.Settings(first)) settings[name] = value;
         foreach (var (name, value) in (ReadOnlySpan<(string, string)>)
             [("PublicUrl", _url), ("ASPNETCORE_URLS", _url), ("DOTNET_ENVIRONMENT", "Development")])
             if (Environment.GetEnvironmentVariable(name) is null) settings[name] = value;

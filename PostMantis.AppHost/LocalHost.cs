@@ -9,6 +9,7 @@ using var hungUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
 
 LocalPostgres? postgres = null;
 ChildProcess? api = null;
+ChildProcess? simulators = null;
 try
 {
     var connectionString = Environment.GetEnvironmentVariable("ConnectionStrings__postmantis");
@@ -17,6 +18,7 @@ try
         postgres = await LocalPostgres.StartAsync(stopping.Token);
         connectionString = postgres.ConnectionString;
     }
+    if (LocalSimulators.FirstPort is { } port) simulators = await LocalSimulators.StartAsync(port);
     api = await LocalApi.StartAsync(connectionString);
     await LocalApi.WaitUntilReadyAsync(api, stopping.Token);
     await LocalApi.PrintWhereAsync(connectionString, stopping.Token);
@@ -40,6 +42,7 @@ catch (Exception error) when (error is LocalStartException or NpgsqlException)
 finally
 {
     if (api is not null) await api.StopAsync(ChildProcess.Terminate, TimeSpan.FromSeconds(35));
+    if (simulators is not null) await simulators.StopAsync(ChildProcess.Terminate, TimeSpan.FromSeconds(10));
     if (postgres is not null) await postgres.StopAsync();
     Console.WriteLine("Stopped.");
 }

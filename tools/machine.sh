@@ -130,11 +130,11 @@ sources() {
 
 # build PROJECT: restores when a project file changed, builds when a source did, and else does nothing.
 build() {
-  local project=$1 name=$1-$Aspire restored built
+  local project=$1 name=${1##*/}-$Aspire restored built
   restored=$(sources \( -name '*.csproj' -o -name '*.props' -o -name '*.targets' -o -name '*.sln' -o -name global.json \
     -o -iname nuget.config \) -print0 | sort -z | xargs -0 sha256sum | sha256sum)
   built=$(sources -printf '%P %s %T@\n' | sort | sha256sum)
-  [ "$built" = "$(cat "$state/built-$name" 2>/dev/null)" ] && [ -e "$(program PostMantis.AppHost)" ] && return
+  [ "$built" = "$(cat "$state/built-$name" 2>/dev/null)" ] && [ -e "$(program "$project")" ] && return
   rm -f "$state/built-$name"
   if [ "$restored" != "$(cat "$state/restored-$Aspire" 2>/dev/null)" ] || ! has_assets; then
     say "Restoring packages …"
@@ -160,5 +160,5 @@ has_assets() {
 program() {
   local folder=bin/Debug/net10.0
   [ "$Aspire" = true ] || folder=bin/local/Debug/net10.0
-  echo "$root/$1/$folder/$1.dll"
+  echo "$root/$1/$folder/${1##*/}.dll"
 }
