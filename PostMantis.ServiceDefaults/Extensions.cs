@@ -104,6 +104,9 @@ public static class Extensions
                 .AddHttpClientInstrumentation()
                 .AddSource(OwnTelemetry, DatabaseTelemetry));
         if (!string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) telemetry.UseOtlpExporter();
+
+        // With nobody to tell, traces are only carried on: ids stay, and a caller's decision goes along.
+        else telemetry.WithTracing(tracing => tracing.SetSampler(new ParentBasedSampler(new AlwaysOffSampler())));
     }
 
     private static bool IsProbe(PathString path) => path == AlivePath || path == HealthPath || path == MetricsPath;

@@ -20,6 +20,10 @@ internal abstract partial class LoopWorker(string loop, WakeUp wakeUp, TimeProvi
     /// <summary>Shortest time between two rounds that a signal starts: a storm of signals shares a round.</summary>
     protected virtual TimeSpan Gap => TimeSpan.Zero;
 
+    /// <summary>How long a signal waits for others: for loops that nobody waits for, so that they leave the moment to those
+    /// that somebody does.</summary>
+    protected virtual TimeSpan Pause => TimeSpan.Zero;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
@@ -30,6 +34,7 @@ internal abstract partial class LoopWorker(string loop, WakeUp wakeUp, TimeProvi
                 if (await RunOnceAsync(stoppingToken)) continue;
                 await wakeUp.WaitAsync(loop, await NextAsync(stoppingToken), time, stoppingToken);
                 var rest = Gap - time.GetElapsedTime(started);
+                if (rest < Pause) rest = Pause;
                 if (rest > TimeSpan.Zero) await Task.Delay(rest, time, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -9,6 +9,9 @@ internal sealed class SequenceWorker(IServiceScopeFactory scopes, Heartbeat hear
 {
     protected override TimeSpan Gap { get; } = TimeSpan.FromMilliseconds(20);
 
+    // What made the events is published or stored at the same moment, on the same processors.
+    protected override TimeSpan Pause { get; } = TimeSpan.FromMilliseconds(10);
+
     protected override async Task<bool> RunOnceAsync(CancellationToken ct)
     {
         await using var scope = scopes.CreateAsyncScope();
