@@ -56,6 +56,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
     {
         var deliveryIds = batch.Select(s => s.Claimed.Delivery.Id).ToArray();
         var postIds = batch.Select(s => s.Claimed.Delivery.PostId).Distinct().ToArray();
+        unit.PlanOnce();
         await using var reads = unit.Batch();
         WorkQueue.Leave(reads, [.. batch.Select(s => (s.Lease,
             s.Kind == SettlementKind.End ? (WorkReturn?)null : new WorkReturn(s.Lease, s.RunAt!.Value, s.Counts)))]);

@@ -43,7 +43,7 @@ public sealed class PostAcceptor
         ArgumentNullException.ThrowIfNull(unit);
         (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast, _keys) =
             (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast, keys);
-        _planner = new PostPlanner(_db, catalog, imports, versions, time);
+        _planner = new PostPlanner(unit, catalog, imports, versions, time);
         _artifacts = new PostArtifacts(_db, imports, quota);
         _duplicates = new DuplicateGuard(unit);
         _cap = new DailyCap(_db, time);
@@ -82,6 +82,7 @@ public sealed class PostAcceptor
         _unit.RunAsync<IReadOnlyList<Creation>>(async token =>
         {
             if (limitsWaits) _unit.LimitWaits();
+            _unit.PlanOnce();
             await BeginAsync(creations, token);
             var now = _time.GetUtcNow();
             List<Creation> open = [.. creations.Where(c => c.IsOpen)];

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Media;
@@ -36,7 +35,7 @@ internal sealed record PostPlan(PostInput Input, IReadOnlyList<Profile> Profiles
 
 /// <summary>Asks of a well-formed request whether it can be published: profiles in scope, moments, content rules.</summary>
 internal sealed class PostPlanner(
-    PostMantisDb db, ProviderCatalog catalog, Imports imports, MediaVersions versions, TimeProvider time)
+    UnitOfWork unit, ProviderCatalog catalog, Imports imports, MediaVersions versions, TimeProvider time)
 {
     /// <summary>Plans <paramref name="input"/> for <paramref name="caller"/>; one query, one more for media, no effects.</summary>
     public async Task<PostPlan> PlanAsync(Caller caller, PostInput input, CancellationToken ct) =>
@@ -50,10 +49,23 @@ internal sealed class PostPlanner(
         var users = asked.Select(a => a.Caller.UserId).Distinct().ToArray();
         var found = wanted.Length == 0
             ? []
-            : await db.Profiles.AsNoTracking().Where(p => users.Contains(p.UserId) && wanted.Contains(p.Id))
-                .ToDictionaryAsync(p => p.Id, ct);
-        var artifacts = await PlannedArtifacts.ReadAsync(db, users, asked.Select(a => a.Input.Content), ct);
+            : await ReadAsync(users, wanted, ct);
+        var artifacts = await PlannedArtifacts.ReadAsync(unit.Db, users, asked.Select(a => a.Input.Content), ct);
         return [.. asked.Select(a => Plan(a.Caller, a.Input, found, artifacts))];
+    }
+
+    private async Task<Dictionary<Guid, Profile>> ReadAsync(Guid[] users, Guid[] wanted, CancellationToken ct)
+    {
+        Dictionary<Guid, Profile> found = [];
+        await using var reads = unit.Batch();
+        reads.Add($"SELECT {ProfileRow.Columns} FROM profiles WHERE id = ANY($1) AND user_id = ANY($2)", wanted, users);
+        await using var row = await reads.ReadAsync(ct);
+        while (await row.ReadAsync(ct))
+        {
+            var profile = ProfileRow.Read(row);
+            found[profile.Id] = profile;
+        }
+        return found;
     }
 
     private PostPlan Plan(

@@ -12,6 +12,8 @@ public sealed class UnitOfWork(PostMantisDb db)
 {
     private readonly List<Action> _afterCommit = [];
     private bool _limitsWaits;
+    private bool _asksToPlanOnce;
+    private bool _plansOnce;
     private int _depth;
     private bool _isFinished;
 
@@ -23,9 +25,17 @@ public sealed class UnitOfWork(PostMantisDb db)
     {
         var batch = new SqlBatch(db);
         if (_limitsWaits) batch.Add("SET LOCAL lock_timeout = '500ms'");
-        _limitsWaits = false;
+        if (_asksToPlanOnce) batch.Add("SET LOCAL plan_cache_mode = force_generic_plan");
+        _plansOnce |= _asksToPlanOnce;
+        (_limitsWaits, _asksToPlanOnce) = (false, false);
         return batch;
     }
+
+    /// <summary>
+    /// From the next batch on, statements of the open transaction are planned once a session: for those that take their
+    /// values as arrays, where planning anew costs more than running and comes to the same.
+    /// </summary>
+    public void PlanOnce() => _asksToPlanOnce = !_plansOnce;
 
     /// <summary>
     /// From the next batch on, the open transaction waits half a second for what another one holds and then fails
@@ -40,7 +50,7 @@ public sealed class UnitOfWork(PostMantisDb db)
         if (db.Database.CurrentTransaction is not null) return await JoinAsync(work, ct);
 
         _afterCommit.Clear();
-        (_limitsWaits, _isFinished, _depth) = (false, false, 0);
+        (_limitsWaits, _asksToPlanOnce, _plansOnce, _isFinished, _depth) = (false, false, false, false, 0);
         T result;
         await using (var transaction = await db.Database.BeginTransactionAsync(IsolationLevel.ReadCommitted, ct))
         {

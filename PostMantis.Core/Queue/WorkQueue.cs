@@ -13,10 +13,10 @@ public sealed class WorkQueue(
     UnitOfWork unit, WorkerIdentity worker, FreedLanes freed, ReachedItems reached, TimeProvider time, IOptions<QueueOptions> options)
 {
     // One claim of a kind at a time, so that what a claim sees of lanes and shares is exact. A claimer that froze loses
-    // its connection, and the lock with it. Planning a claim anew for each set of values costs more than running it.
+    // its connection, and the lock with it.
     private const string TakeTurnSql = """
         SELECT set_config('idle_in_transaction_session_timeout', '15s', true), set_config('jit', 'off', true),
-            set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock($1)
+            pg_advisory_xact_lock($1)
         """;
 
     private const int Unnamed = 16;
@@ -154,6 +154,7 @@ public sealed class WorkQueue(
 
             // A lane is of no use where nothing fits; a few are looked at for pools that are not named.
             var hints = freed.Take(kind, rooms is { Count: > 0 } ? Math.Min(slots, rooms.Values.Sum() + Unnamed) : slots);
+            unit.PlanOnce();
             await using var commands = unit.Batch();
             commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
             var parameters = commands.Add(ClaimSql).Parameters;

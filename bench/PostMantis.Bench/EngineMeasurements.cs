@@ -102,8 +102,11 @@ internal static class EngineMeasurements
     /// <summary>One post at a time on an idle system: from accepting it to the network being called.</summary>
     public static async Task PickUpAsync(Engine engine, Report report, string scale)
     {
-        // By then the code is compiled for good and every session has prepared its statements, as in a process that runs.
+        // By then the code is compiled for good and every session has prepared its statements, over tables that hold something
+        // and that Postgres knows, as in a process that runs.
         const int Warm = 1000;
+        await engine.LayAsync(20_000, _time.GetUtcNow().AddDays(-2), settled: true);
+        await engine.RestAsync();
         List<double> times = [], accepts = [];
         for (var i = 0; i < Warm + 500; i++)
         {
@@ -129,6 +132,8 @@ internal static class EngineMeasurements
             if (i >= Warm) await Task.Delay(TimeSpan.FromMilliseconds(50), _time);
         }
         report.Profile = await engine.ProfileAsync();
+        await engine.NumberedAsync();
+        await engine.ClearAsync();
         report.AddTimes($"accept within it, {scale}", accepts);
         report.AddTimes($"pick-up, idle, {scale}", times, ("p50", 5), ("p99", 25));
     }
