@@ -18,6 +18,7 @@ using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
 using PostMantis.Core.Retention;
 using PostMantis.Core.Vault;
+using PostMantis.Core.Webhooks;
 
 namespace PostMantis.Core;
 
@@ -55,6 +56,7 @@ public static class CoreSetup
         services.AddOutbound();
         services.AddMedia();
         services.AddQueue();
+        services.AddWebhooks();
         return services;
     }
 }

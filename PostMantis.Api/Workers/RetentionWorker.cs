@@ -1,5 +1,6 @@
 using PostMantis.Core.Queue;
 using PostMantis.Core.Retention;
+using PostMantis.Core.Webhooks;
 
 namespace PostMantis.Api.Workers;
 
@@ -13,6 +14,7 @@ internal sealed class RetentionWorker(IServiceScopeFactory scopes, WakeUp wakeUp
     {
         await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<Sweeper>().RunOnceAsync(ct);
+        await scope.ServiceProvider.GetRequiredService<WebhookRetention>().RunOnceAsync(ct);
         return false;
     }
 

@@ -29,6 +29,8 @@ internal static class WorkersSetup
         services.AddHostedService<PrepareWorker>();
         services.AddHostedService<MediaSweepWorker>();
         services.AddHostedService<SequenceWorker>();
+        services.AddHostedService<ReplayWorker>();
+        services.AddHostedService<WebhookWorker>();
         services.AddHostedService<ReconcileWorker>();
         services.AddHostedService<DeliveryWorker>();
         return services;

@@ -16,6 +16,14 @@ public static class Ids
     private static long _counter = (long)(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))
         & ((1UL << (CounterBits - 1)) - 1));
 
+    /// <summary>The lowest id of a moment: every id made then or later is greater.</summary>
+    public static Guid Lowest(DateTimeOffset moment)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, (ulong)moment.ToUnixTimeMilliseconds() << 16);
+        return new Guid(bytes, bigEndian: true);
+    }
+
     /// <summary>A new id whose first 48 bits are <paramref name="now"/> in milliseconds.</summary>
     public static Guid New(DateTimeOffset now)
     {

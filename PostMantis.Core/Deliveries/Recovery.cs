@@ -26,7 +26,10 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
 
     // The kinds whose workers say what they hold.
     private static readonly WorkKind[] _told =
-        [WorkKind.Publish, WorkKind.Reconcile, WorkKind.RefreshToken, WorkKind.ImportMedia, WorkKind.PrepareMedia];
+    [
+        WorkKind.Publish, WorkKind.Reconcile, WorkKind.RefreshToken, WorkKind.ImportMedia, WorkKind.PrepareMedia,
+        WorkKind.Webhook,
+    ];
     private Guid _deliveryCursor;
     private Guid _itemCursor;
     private Guid _postCursor;

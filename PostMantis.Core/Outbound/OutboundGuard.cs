@@ -58,6 +58,13 @@ public sealed class OutboundGuard
         return address.Port is 80 or 443 or >= FirstFreePort ? null : "Services on this port are not called.";
     }
 
+    /// <summary>Whether the address names, without a name server, one of the ranges allowed by configuration.</summary>
+    public bool IsException(Uri address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return IPAddress.TryParse(address.Host.Trim('[', ']'), out var literal) && !PublicAddress.Is(literal) && IsAllowed(literal);
+    }
+
     /// <summary>Opens a connection to a checked address of the host.</summary>
     /// <exception cref="OutboundRefusedException">The host has an address that is not public.</exception>
     public async Task<Stream> ConnectAsync(DnsEndPoint host, CancellationToken ct)

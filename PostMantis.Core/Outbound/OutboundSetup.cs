@@ -18,6 +18,7 @@ public static class OutboundSetup
         services.TryAddSingleton<INameResolver, SystemResolver>();
         services.AddSingleton<OutboundGuard>();
         services.AddSingleton<GuardedClient>();
+        services.AddSingleton<GuardedPoster>();
         services.AddHttpClient(Client, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(GuardedHandler);
         return services;

@@ -8,7 +8,7 @@ namespace PostMantis.Core.Outbox;
 /// was already read, and accepting posts takes no lock for it. Events of one post are numbered in the order they were
 /// committed, whatever the clocks of their writers said.
 /// </summary>
-public sealed class Sequencer(UnitOfWork unit)
+public sealed class Sequencer(UnitOfWork unit, IEventFollower follower)
 {
     /// <summary>A round that numbered this many may have left some.</summary>
     public const int MostPerBatch = 5000;
@@ -36,7 +36,7 @@ public sealed class Sequencer(UnitOfWork unit)
             }
 
             // A statement after the lock: it sees every number given before.
-            var numbered = await _db.Database.SqlQuery<int>($"""
+            var numbered = await _db.Database.SqlQuery<NumberedRange>($"""
                 WITH waiting AS (
                     DELETE FROM unnumbered_events u WHERE u.position = ANY(ARRAY(
                         SELECT position FROM unnumbered_events WHERE user_id IN (SELECT unnest({users}))
@@ -51,9 +51,12 @@ public sealed class Sequencer(UnitOfWork unit)
                     UPDATE event_sequences s SET last = n.highest
                     FROM (SELECT user_id, max(sequence) AS highest FROM numbered GROUP BY user_id) n
                     WHERE s.user_id = n.user_id)
-                SELECT count(*)::int AS "Value" FROM numbered
+                SELECT user_id, min(sequence) AS lowest, max(sequence) AS highest, count(*)::int AS count, EXISTS (
+                    SELECT 1 FROM webhook_endpoints w WHERE w.user_id = n.user_id AND w.disabled_at IS NULL) AS is_followed
+                FROM numbered n GROUP BY user_id
                 """).ToListAsync(token);
-            return numbered[0];
+            if (numbered.FindAll(n => n.IsFollowed) is { Count: > 0 } followed) await follower.FollowAsync(followed, token);
+            return numbered.Sum(n => n.Count);
         }, ct);
     }
 

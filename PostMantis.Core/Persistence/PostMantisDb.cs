@@ -13,6 +13,7 @@ using PostMantis.Core.Outbox;
 using PostMantis.Core.Posts;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Queue;
+using PostMantis.Core.Webhooks;
 
 namespace PostMantis.Core.Persistence;
 
@@ -43,6 +44,10 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<UnnumberedEvent> UnnumberedEvents => Set<UnnumberedEvent>();
     public DbSet<EventNumber> EventNumbers => Set<EventNumber>();
     public DbSet<EventSequence> EventSequences => Set<EventSequence>();
+    public DbSet<WebhookEndpoint> WebhookEndpoints => Set<WebhookEndpoint>();
+    public DbSet<WebhookMessage> WebhookMessages => Set<WebhookMessage>();
+    public DbSet<WebhookAttempt> WebhookAttempts => Set<WebhookAttempt>();
+    public DbSet<WebhookReplay> WebhookReplays => Set<WebhookReplay>();
     public DbSet<IdempotencyKey> IdempotencyKeys => Set<IdempotencyKey>();
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 

@@ -43,7 +43,7 @@ public sealed class WorkItem
     public Guid UserId { get; init; }
     public WorkKind Kind { get; init; }
 
-    /// <summary>The thing to work on: a delivery, a webhook message, a connection, an artifact, a post.</summary>
+    /// <summary>The thing to work on: a delivery, a slot of a webhook endpoint, a connection, an artifact, a post.</summary>
     public Guid Key { get; init; }
 
     /// <summary>One item of a lane is in flight at a time, across replicas.</summary>

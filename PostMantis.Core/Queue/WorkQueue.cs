@@ -144,8 +144,9 @@ public sealed class WorkQueue(
 
     /// <summary>Claims up to <paramref name="slots"/> due items under leases of this process, fair between users.</summary>
     /// <param name="rooms">How many more of a pool may be claimed, for pools that are bounded.</param>
+    /// <param name="perUser">How many of one user may be in flight, where that is not what the queue says.</param>
     public Task<Claim> ClaimAsync(WorkKind kind, int slots, CancellationToken ct,
-        IReadOnlyDictionary<string, int>? rooms = null)
+        IReadOnlyDictionary<string, int>? rooms = null, int? perUser = null)
     {
         if (slots <= 0) return Task.FromResult(new Claim([], false));
         return unit.RunAsync(async token =>
@@ -167,7 +168,7 @@ public sealed class WorkQueue(
             parameters.AddWithValue(hints.LookEverywhere);
             parameters.AddWithValue(hints.Users);
             parameters.AddWithValue(hints.Lanes);
-            parameters.AddWithValue((long)options.Value.PerUser);
+            parameters.AddWithValue((long)(perUser ?? options.Value.PerUser));
             parameters.AddWithValue(worker.Id);
             parameters.AddWithValue(options.Value.Lease);
             var from = reached.Of(kind);

@@ -1,0 +1,70 @@
+using System.Globalization;
+using PostMantis.Core.Common;
+
+namespace PostMantis.Core.Persistence;
+
+/// <summary>
+/// Keeps a table, partitioned by ranges of its time-ordered ids, in months: they are made ahead and dropped whole. What fits
+/// no month yet lies in the default partition and moves when its month is made.
+/// </summary>
+public sealed class MonthlyPartitions(UnitOfWork unit)
+{
+    private const long LockKey = 0x506F_7374_4D20;
+    private const int MonthsAhead = 2;
+    private const int MonthsBack = 1;
+
+    /// <summary>Makes the months around <paramref name="now"/> and drops those that ended before what is kept.</summary>
+    /// <param name="table">A name from code.</param>
+    public Task KeepAsync(string table, DateTimeOffset now, TimeSpan keepFor, CancellationToken ct) =>
+        unit.RunAsync(async token =>
+        {
+            var present = await ReadAsync(table, token);
+            var first = new DateTimeOffset(now.UtcDateTime.Year, now.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
+            await using var changes = unit.Batch();
+            for (var month = first.AddMonths(-MonthsBack); month <= first.AddMonths(MonthsAhead); month = month.AddMonths(1))
+            {
+                if (month.AddMonths(1) > now - keepFor && !present.Contains(NameOf(table, month))) Make(changes, table, month);
+            }
+            var kept = now - keepFor;
+            foreach (var name in present.Where(name => MonthOf(table, name)?.AddMonths(1) <= kept))
+            {
+                changes.Add($"ALTER TABLE {table} DETACH PARTITION {name}");
+                changes.Add($"DROP TABLE {name}");
+            }
+            changes.Add($"DELETE FROM {table}_default WHERE id < $1", Ids.Lowest(kept));
+            await changes.RunAsync(token);
+        }, ct);
+
+    // One replica at a time, and none that makes writers wait for long.
+    private async Task<List<string>> ReadAsync(string table, CancellationToken ct)
+    {
+        await using var batch = unit.Batch();
+        batch.Add("SELECT pg_advisory_xact_lock($1), set_config('lock_timeout', '5s', true)", LockKey);
+        batch.Add("SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::regclass", table);
+        List<string> names = [];
+        await using var rows = await batch.ReadAsync(ct);
+        await rows.NextResultAsync(ct);
+        while (await rows.ReadAsync(ct)) names.Add(rows.GetString(0));
+        return names;
+    }
+
+    private static void Make(SqlBatch changes, string table, DateTimeOffset month)
+    {
+        var (name, from, to) = (NameOf(table, month), Ids.Lowest(month), Ids.Lowest(month.AddMonths(1)));
+        changes.Add($"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE");
+        changes.Add($"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)");
+        changes.Add($"""
+            WITH moved AS (DELETE FROM {table}_default WHERE id >= '{from}' AND id < '{to}' RETURNING *)
+            INSERT INTO {name} SELECT * FROM moved
+            """);
+        changes.Add($"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{from}') TO ('{to}')");
+    }
+
+    private static string NameOf(string table, DateTimeOffset month) =>
+        string.Create(CultureInfo.InvariantCulture, $"{table}_{month:yyyy_MM}");
+
+    private static DateTimeOffset? MonthOf(string table, string name) =>
+        name.StartsWith(table + "_", StringComparison.Ordinal)
+        && DateTimeOffset.TryParseExact(name[(table.Length + 1)..], "yyyy_MM", CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out var month) ? month : null;
+}

@@ -1,0 +1,157 @@
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Persistence;
+
+namespace PostMantis.Core.Webhooks;
+
+/// <summary>How an endpoint does, at a glance.</summary>
+public sealed record WebhookHealth
+{
+    public Guid EndpointId { get; init; }
+
+    /// <summary>Of the latest attempts within a day.</summary>
+    public int Succeeded { get; init; }
+    public int Failed { get; init; }
+
+    /// <summary>Messages that wait; exact to <see cref="WebhookReader.MostCounted"/>.</summary>
+    public int Waiting { get; init; }
+    public DateTimeOffset? NextAttemptAt { get; init; }
+    public DateTimeOffset? LastAttemptAt { get; init; }
+
+    /// <summary>Of the attempts that were counted, from 0 to 1; null: there were none.</summary>
+    public double? SuccessRate => Succeeded + Failed == 0 ? null : (double)Succeeded / (Succeeded + Failed);
+}
+
+/// <summary>Which messages are wanted.</summary>
+public sealed record MessageQuery(MessageStatus? Status = null, string? Type = null);
+
+/// <summary>A message with its event and its attempts.</summary>
+/// <param name="Event">As it is sent; null: it is no longer kept.</param>
+public sealed record MessageDetail(WebhookMessage Message, EventResource? Event, IReadOnlyList<WebhookAttempt> Attempts);
+
+/// <summary>A replay and how far it is.</summary>
+/// <param name="Waiting">Of what it asked for.</param>
+public sealed record ReplayProgress(WebhookReplay Replay, int Waiting)
+{
+    /// <summary>From 0 to 1: what it looked at, less what still waits.</summary>
+    public double Done
+    {
+        get
+        {
+            var all = Replay.UntilSequence - Replay.FromSequence;
+            return Replay.Status == ReplayStatus.Finished || all <= 0 ? 1
+                : Math.Clamp((double)(Replay.Sequence - Replay.FromSequence - Waiting) / all, 0, 1);
+        }
+    }
+}
+
+/// <summary>Reads endpoints, messages and attempts for the person they belong to.</summary>
+public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
+{
+    /// <summary>Waiting messages are counted up to here.</summary>
+    public const int MostCounted = 10_000;
+
+    private const int LatestAttempts = 500;
+    private const int MostAttempts = 100;
+    private const int MostReplays = 5;
+    private const string Sort = "-id";
+
+    /// <summary>The person's endpoints, newest first.</summary>
+    public async Task<IReadOnlyList<WebhookEndpoint>> ListAsync(Caller caller, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        return await db.WebhookEndpoints.AsNoTracking().Where(e => e.UserId == caller.UserId && e.DeletedAt == null)
+            .OrderByDescending(e => e.CreatedAt).ThenByDescending(e => e.Id).ToListAsync(ct);
+    }
+
+    /// <exception cref="ProblemException">notFound.</exception>
+    public async Task<WebhookEndpoint> GetAsync(Caller caller, Guid endpointId, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        return await db.WebhookEndpoints.AsNoTracking()
+            .SingleOrDefaultAsync(e => e.Id == endpointId && e.UserId == caller.UserId && e.DeletedAt == null, ct)
+            ?? throw ProblemException.NotFound("webhook endpoint");
+    }
+
+    /// <summary>Endpoints that disabled themselves: what the person is to see wherever they are.</summary>
+    public async Task<IReadOnlyList<WebhookEndpoint>> DisabledAsync(Caller caller, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        return await db.WebhookEndpoints.AsNoTracking().Where(e => e.UserId == caller.UserId && e.DeletedAt == null
+            && e.DisabledAt != null && e.DisabledReason != DisabledReason.Person).OrderBy(e => e.Id).ToListAsync(ct);
+    }
+
+    /// <summary>How endpoints do, in one query.</summary>
+    public async Task<IReadOnlyDictionary<Guid, WebhookHealth>> HealthAsync(
+        Caller caller, IEnumerable<Guid> endpointIds, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        var (userId, ids, since) = (caller.UserId, endpointIds.ToArray(), Ids.Lowest(time.GetUtcNow().AddDays(-1)));
+        var health = await db.Database.SqlQuery<WebhookHealth>($"""
+            SELECT w.id AS endpoint_id, a.succeeded, a.failed, a.last_attempt_at, m.waiting,
+                CASE WHEN w.disabled_at IS NULL THEN greatest(m.next_attempt_at, w.retry_at) END AS next_attempt_at
+            FROM webhook_endpoints w
+            CROSS JOIN LATERAL (
+                SELECT (count(*) FILTER (WHERE error IS NULL))::int AS succeeded,
+                    (count(*) FILTER (WHERE error IS NOT NULL))::int AS failed, max(started_at) AS last_attempt_at
+                FROM (SELECT error, started_at FROM webhook_attempts WHERE endpoint_id = w.id AND id >= {since}
+                    ORDER BY id DESC LIMIT {LatestAttempts}) latest) a
+            CROSS JOIN LATERAL (
+                SELECT count(*)::int AS waiting, min(next_attempt_at) AS next_attempt_at
+                FROM (SELECT p.next_attempt_at FROM generate_series(0, w.slots - 1) n CROSS JOIN LATERAL (
+                    SELECT next_attempt_at FROM webhook_messages
+                    WHERE lane = md5(w.id::text || ':' || n)::uuid AND status = 'pending'
+                    ORDER BY next_attempt_at, sequence LIMIT {MostCounted}) p LIMIT {MostCounted}) pending) m
+            WHERE w.user_id = {userId} AND w.id = ANY({ids})
+            """).ToListAsync(ct);
+        return health.ToDictionary(h => h.EndpointId);
+    }
+
+    /// <summary>One slice of an endpoint's messages, newest first.</summary>
+    public async Task<Page<WebhookMessage>> MessagesAsync(
+        Caller caller, Guid endpointId, MessageQuery query, PageRequest slice, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        ArgumentNullException.ThrowIfNull(query);
+        ArgumentNullException.ThrowIfNull(slice);
+        var messages = db.WebhookMessages.AsNoTracking().Where(m => m.EndpointId == endpointId && m.UserId == caller.UserId);
+        if (query.Status is { } status) messages = messages.Where(m => m.Status == status);
+        if (query.Type is { } type) messages = messages.Where(m => m.Type == type);
+        if (Cursor.Parse(slice.Cursor, Sort) is { } after) messages = messages.Where(m => m.Id < after.Id);
+        var found = await messages.OrderByDescending(m => m.Id).Take(slice.Size + 1).ToListAsync(ct);
+        return Page<WebhookMessage>.Of(found, slice, null, m => new Cursor(Sort, m.CreatedAt, m.Id), m => m);
+    }
+
+    /// <exception cref="ProblemException">notFound.</exception>
+    public async Task<MessageDetail> MessageAsync(Caller caller, Guid messageId, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        var message = await db.WebhookMessages.AsNoTracking()
+            .SingleOrDefaultAsync(m => m.Id == messageId && m.UserId == caller.UserId, ct)
+            ?? throw ProblemException.NotFound("message");
+        var happened = await db.Events.AsNoTracking()
+            .SingleOrDefaultAsync(e => e.Id == message.EventId && e.UserId == caller.UserId, ct);
+        var attempts = await db.WebhookAttempts.AsNoTracking().Where(a => a.MessageId == messageId)
+            .OrderByDescending(a => a.Id).Take(MostAttempts).ToListAsync(ct);
+        return new MessageDetail(message, happened is null ? null : EventResource.From(happened, message.Sequence), attempts);
+    }
+
+    /// <summary>The latest replays of an endpoint.</summary>
+    public async Task<IReadOnlyList<ReplayProgress>> ReplaysAsync(Caller caller, Guid endpointId, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        return await db.WebhookReplays.AsNoTracking().Where(r => r.EndpointId == endpointId && r.UserId == caller.UserId)
+            .OrderByDescending(r => r.Id).Take(MostReplays)
+            .Select(r => new ReplayProgress(r,
+                db.WebhookMessages.Count(m => m.Status == MessageStatus.Pending && m.ReplayId == r.Id)))
+            .ToListAsync(ct);
+    }
+
+    private static void RequirePerson(Caller caller)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        if (caller.ActorType != ActorType.User) throw ProblemException.Forbidden("a person in the dashboard");
+    }
+}

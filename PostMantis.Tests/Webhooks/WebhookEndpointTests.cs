@@ -1,0 +1,255 @@
+using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Providers;
+using PostMantis.Core.Webhooks;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Webhooks;
+
+public sealed class WebhookEndpointTests : IAsyncLifetime
+{
+    private WebhookWorld _world = null!;
+
+    public async ValueTask InitializeAsync() => _world = await WebhookWorld.StartAsync();
+
+    public ValueTask DisposeAsync() => _world.DisposeAsync();
+
+    [Fact]
+    public async Task A_secret_is_shown_once_and_stands_nowhere_in_the_clear()
+    {
+        var made = await _world.EndpointAsync();
+        Assert.StartsWith("whsec_", made.Secret, StringComparison.Ordinal);
+        var bytes = Convert.FromBase64String(made.Secret["whsec_".Length..]);
+        Assert.Equal(32, bytes.Length);
+        Assert.DoesNotContain(made.Secret, made.ToString(), StringComparison.Ordinal);
+        var stored = await _world.StoredAsync(made.EndpointId);
+        Assert.Equal(-1, stored.Secret.AsSpan().IndexOf(bytes));
+        var audit = await _world.Host.InDatabaseAsync(db => db.AuditEntries.Where(a => a.SubjectId == made.EndpointId).ToListAsync());
+        Assert.Equal("webhookEndpoint.created", Assert.Single(audit).Action);
+        Assert.DoesNotContain(made.Secret, audit[0].Detail!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Only_the_person_it_belongs_to_may_touch_an_endpoint()
+    {
+        var id = (await _world.EndpointAsync()).EndpointId;
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        var message = (await _world.MessageAsync()).Id;
+        var other = await Seed.UserAsync(_world.Host);
+        var program = _world.Person with { ActorType = ActorType.ApiKey };
+        Func<Caller, Task>[] all =
+        [
+            c => _world.EndpointsAsync(e => e.RotateAsync(c, id, default)),
+            c => _world.EndpointsAsync(e => e.EnableAsync(c, id, default)),
+            c => _world.EndpointsAsync(e => e.DisableAsync(c, id, default)),
+            c => _world.EndpointsAsync(e => e.DeleteAsync(c, id, default)),
+            c => _world.EndpointsAsync(e => e.TestAsync(c, id, default)),
+            c => _world.EndpointsAsync(e => e.ResendAsync(c, message, default)),
+            c => _world.EndpointsAsync(e => e.UpdateAsync(c, id,
+                new WebhookSettings("x", _world.Receiver.Url(), WebhookMode.Both, [], [], []), default)),
+            c => _world.ReplaysAsync(r => r.StartAsync(c, id, _world.Host.Clock.GetUtcNow(), ReplayScope.All, default)),
+            c => _world.ReadAsync(r => r.GetAsync(c, id, default)),
+            c => _world.ReadAsync(r => r.MessageAsync(c, message, default)),
+        ];
+        foreach (var act in all)
+        {
+            Assert.Equal(ProblemCode.NotFound, (await Assert.ThrowsAsync<ProblemException>(() => act(other))).Code);
+            Assert.Equal(ProblemCode.InsufficientPermission, (await Assert.ThrowsAsync<ProblemException>(() => act(program))).Code);
+        }
+        Assert.Empty(await _world.ReadAsync(r => r.ListAsync(other, default)));
+        Assert.Empty((await _world.ReadAsync(r => r.MessagesAsync(other, id, new MessageQuery(), new PageRequest(), default))).Items);
+    }
+
+    [Fact]
+    public async Task A_test_event_goes_to_its_endpoint_alone_whatever_the_filters()
+    {
+        var id = (await _world.EndpointAsync("/one", WebhookMode.Live, types: [EventTypes.PostCreated])).EndpointId;
+        await _world.EndpointAsync("/other");
+        await _world.EndpointsAsync(e => e.TestAsync(_world.Person, id, default));
+        await _world.SendAsync();
+        var got = Assert.Single(_world.Receiver.Received);
+        Assert.Equal(("/one", EventTypes.WebhookTest), (got.Path, (string?)got.Json["type"]));
+    }
+
+    [Fact]
+    public async Task Disabled_it_is_told_nothing_and_enabled_it_is_told_what_waited()
+    {
+        var id = (await _world.EndpointAsync()).EndpointId;
+        await _world.HappenAsync();
+        await _world.NumberAsync();
+        await _world.EndpointsAsync(e => e.DisableAsync(_world.Person, id, default));
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        Assert.Empty(_world.Receiver.Received);
+        var problem = await Assert.ThrowsAsync<ProblemException>(() => _world.EndpointsAsync(e => e.TestAsync(_world.Person, id, default)));
+        Assert.Equal(ProblemCode.Conflict, problem.Code);
+        await _world.EndpointsAsync(e => e.EnableAsync(_world.Person, id, default));
+        await _world.SendAsync();
+        Assert.Equal(1, Assert.Single(_world.Receiver.Received).Sequence);
+        await _world.EndpointsAsync(e => e.DeleteAsync(_world.Person, id, default));
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        Assert.Single(_world.Receiver.Received);
+        Assert.Null((await _world.StoredAsync(id)).Secret);
+    }
+
+    [Fact]
+    public async Task One_message_is_sent_again_with_the_same_id()
+    {
+        await _world.EndpointAsync();
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        var message = await _world.MessageAsync();
+        _world.Host.Clock.Advance(TimeSpan.FromMinutes(1));
+        await _world.EndpointsAsync(e => e.ResendAsync(_world.Person, message.Id, default));
+        await _world.SendAsync();
+        Assert.Equal(2, _world.Receiver.Received.Count);
+        Assert.Single(_world.Receiver.Received.Select(r => (r.Id, r.Body)).Distinct());
+        Assert.Equal(2, _world.Receiver.Received.Select(r => r.Headers["webhook-timestamp"]).Distinct().Count());
+        var detail = await _world.ReadAsync(r => r.MessageAsync(_world.Person, message.Id, default));
+        Assert.Equal((2, 2, MessageStatus.Delivered), (detail.Message.Attempts, detail.Attempts.Count, detail.Message.Status));
+    }
+
+    [Fact]
+    public async Task A_replay_sends_what_happened_since_a_moment_window_by_window_and_tells_how_far_it_is()
+    {
+        await using var world = await WebhookWorld.StartAsync(new Dictionary<string, string?> { ["Webhooks:ReplayWindow"] = "10" });
+        await world.HappenAsync(times: 5);
+        await world.NumberAsync();
+        world.Host.Clock.Advance(TimeSpan.FromHours(1));
+        var since = world.Host.Clock.GetUtcNow();
+        await world.HappenAsync(times: 15);
+        await world.NumberAsync();
+
+        // Made after them, the endpoint was told of none.
+        var id = (await world.EndpointAsync()).EndpointId;
+        await world.HappenAsync(times: 10);
+        await world.SendAsync();
+        Assert.Equal(10, world.Receiver.Received.Count);
+        await world.ReplaysAsync(r => r.StartAsync(world.Person, id, since, ReplayScope.All, default));
+        List<double> done = [];
+        async Task<int> StepAsync()
+        {
+            var running = await world.ReplaysAsync(r => r.RunOnceAsync(default));
+            done.Add((await world.ReadAsync(r => r.ReplaysAsync(world.Person, id, default)))[0].Done);
+            Assert.InRange((await world.MessagesAsync()).Count(m => m.Status == MessageStatus.Pending), 0, 10);
+            await world.SendAsync();
+            return running;
+        }
+        while (await StepAsync() > 0)
+        {
+        }
+        Assert.Equal(done.Order(), done);
+        Assert.True(done.Count > 3 && done[0] < 0.5 && done[^1] == 1);
+        Assert.Equal(35, world.Receiver.Received.Count);
+        var again = world.Receiver.Received.Skip(10).ToList();
+        Assert.Equal(Enumerable.Range(6, 25).Select(n => (long)n), again.Select(r => r.Sequence).Order());
+        Assert.Equal(25, world.Receiver.Received.Select(r => r.Id).Distinct().Count());
+
+        // What was delivered is left out when asked to.
+        await world.ReplaysAsync(r => r.StartAsync(world.Person, id, since.AddHours(-2), ReplayScope.Undelivered, default));
+        while (await StepAsync() > 0)
+        {
+        }
+        Assert.Equal(40, world.Receiver.Received.Count);
+        Assert.Equal(30, world.Receiver.Received.Select(r => r.Id).Distinct().Count());
+        var late = await Assert.ThrowsAsync<ProblemException>(() => world.ReplaysAsync(r =>
+            r.StartAsync(world.Person, id, since.AddDays(-31), ReplayScope.All, default)));
+        Assert.Equal("/since", Assert.Single(late.Issues).Pointer);
+    }
+
+    [Fact]
+    public async Task Health_tells_the_rate_the_queue_and_what_comes_next()
+    {
+        var id = (await _world.EndpointAsync()).EndpointId;
+        await _world.HappenAsync(times: 3);
+        await _world.SendAsync();
+        _world.Receiver.Answer("/", 500);
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        var health = (await _world.ReadAsync(r => r.HealthAsync(_world.Person, [id], default)))[id];
+        Assert.Equal((3, 1, 1, 0.75), (health.Succeeded, health.Failed, health.Waiting, health.SuccessRate));
+        Assert.InRange(health.NextAttemptAt!.Value, _world.Host.Clock.GetUtcNow().AddSeconds(4), _world.Host.Clock.GetUtcNow().AddSeconds(6.1));
+        var failed = await _world.ReadAsync(r => r.MessagesAsync(_world.Person, id,
+            new MessageQuery(MessageStatus.Pending), new PageRequest(), default));
+        Assert.Equal(WebhookError.Status, Assert.Single(failed.Items).LastError);
+    }
+
+    [Fact]
+    public async Task Months_are_made_ahead_filled_and_dropped_whole()
+    {
+        async Task KeepAsync() => await _world.Host.InScopeAsync(async services =>
+        {
+            await services.GetRequiredService<WebhookRetention>().RunOnceAsync(default);
+            return true;
+        });
+        async Task<List<string>> PlacesAsync()
+        {
+            await using var connection = new NpgsqlConnection(_world.Host.ConnectionString);
+            await connection.OpenAsync();
+            await using var command = new NpgsqlCommand(
+                "SELECT tableoid::regclass::text FROM webhook_messages UNION ALL SELECT tableoid::regclass::text FROM webhook_attempts ORDER BY 1", connection);
+            List<string> places = [];
+            await using var rows = await command.ExecuteReaderAsync();
+            while (await rows.ReadAsync()) places.Add(rows.GetString(0));
+            return places;
+        }
+        var made = await _world.EndpointAsync();
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        Assert.Equal(["webhook_attempts_default", "webhook_messages_default"], await PlacesAsync());
+        await KeepAsync();
+        await KeepAsync();
+        var month = _world.Host.Clock.GetUtcNow().ToString("yyyy_MM", System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal([$"webhook_attempts_{month}", $"webhook_messages_{month}"], await PlacesAsync());
+        await _world.EndpointsAsync(e => e.RotateAsync(_world.Person, made.EndpointId, default));
+        _world.Host.Clock.Advance(TimeSpan.FromDays(62));
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        Assert.Equal(4, (await PlacesAsync()).Count);
+        await KeepAsync();
+        var places = await PlacesAsync();
+        Assert.Equal(2, places.Count);
+        Assert.DoesNotContain($"webhook_messages_{month}", places);
+        Assert.Null((await _world.StoredAsync(made.EndpointId)).PreviousSecret);
+    }
+
+    [Fact]
+    public async Task An_attempt_belongs_to_the_trace_of_the_post()
+    {
+        await using var world = await PublishingWorld.StartAsync(WebhookWorld.Settings);
+        await using var receiver = await WebhookReceiver.StartAsync();
+        await world.Host.InScopeAsync(services => services.GetRequiredService<WebhookEndpoints>().CreateAsync(world.Person,
+            new WebhookSettings("x", receiver.Url(), WebhookMode.Both, [], [], []), default));
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name.StartsWith("PostMantis", StringComparison.Ordinal),
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
+        ActivityTraceId trace;
+        Guid postId;
+        using (var request = new Activity("request").Start())
+        {
+            trace = request.TraceId;
+            postId = (await world.PostAsync("Traced", world.PageOf(SettlementMode.Idempotent))).Id;
+        }
+        await world.PassAsync(TimeSpan.Zero);
+        await world.EventsAsync(postId);
+        var runner = world.Host.Services.GetRequiredService<WebhookRunner>();
+        while (await runner.RunOnceAsync(default) > 0)
+        {
+        }
+        var ofPost = receiver.Received.Where(r => (string?)r.Json["data"]!["post"]?["id"] == postId.ToString()).ToList();
+        Assert.Contains(ofPost, r => (string?)r.Json["type"] == EventTypes.DeliveryPublished);
+        Assert.All(ofPost, r => Assert.StartsWith($"00-{trace}-", r.Headers["traceparent"], StringComparison.Ordinal));
+        var attempts = await world.Host.InDatabaseAsync(db => db.WebhookAttempts.Select(a => a.Traceparent).ToListAsync());
+        Assert.All(ofPost, r => Assert.Contains(r.Headers["traceparent"], attempts));
+    }
+}
