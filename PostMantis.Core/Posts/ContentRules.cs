@@ -73,10 +73,18 @@ public static class ContentRules
             yield return At(bodyAt, Rule.Required, "A post needs a body or media.");
         else if (sent.Body is null && rules.BodyRequired)
             yield return At(bodyAt, Rule.Required, $"{provider.DisplayName} needs a body.");
-        if (sent.Body is { } body && TooLong(body) is { } length)
-            yield return At(bodyAt, Rule.TooLong, $"{provider.DisplayName} takes at most {rules.MaxText}.",
-                "Shorten it, or give this profile its own body in overrides.", rules.MaxText, length,
+        // A file that is not there yet may still be of any kind; it is judged again when it has come.
+        HashSet<MediaKind?> kinds = facts is null ? [] : [.. sent.Media.Select(item => facts(item.ArtifactId)?.Kind)];
+        var longest = rules.TextWith.Where(with => kinds.Contains(with.Kind)).Select(with => with.MaxText)
+            .DefaultIfEmpty(rules.MaxText).Min();
+        if (sent.Body is { } body && TooLong(body, longest) is { } length)
+            yield return At(bodyAt, Rule.TooLong, $"{provider.DisplayName} takes at most {longest}.",
+                "Shorten it, or give this profile its own body in overrides.", longest, length,
                 CamelCase.Of(rules.Unit));
+        if (sent.Body is not null && sent.Body.AsSpan().IndexOfAny(rules.ExcludedCharacters) >= 0)
+            yield return At(bodyAt, Rule.Excluded,
+                $"{provider.DisplayName} takes no {string.Join(" and no ", rules.ExcludedCharacters.ToCharArray())} in text.",
+                "Leave them out, or give this profile its own body in overrides.");
 
         foreach (var (listAt, list, media) in Lists(sent, rules, mediaAt))
         {
@@ -101,8 +109,17 @@ public static class ContentRules
                 };
         }
 
+        if (!rules.Cover && sent.Media.Any(item => item.CoverAtMs is not null))
+            yield return At(mediaAt, Rule.Unsupported, $"{provider.DisplayName} takes no moment of a film as its cover.");
+
         if (sent.Link is not null && !rules.Link)
             yield return At("/post/link", Rule.Unsupported, $"{provider.DisplayName} has no link cards.");
+        else if (sent.Link is not null && !rules.LinkWithMedia && sent.Media.Count > 0)
+            yield return At("/post/link", Rule.Excluded, $"{provider.DisplayName} shows either files or a link card.",
+                "Write the address in the body, or leave the files out.");
+        else if (sent.Link?.Url.Length > rules.MaxLink)
+            yield return At("/post/link/url", Rule.TooLong, $"{provider.DisplayName} takes at most {rules.MaxLink}.", null,
+                rules.MaxLink, sent.Link.Url.Length, CamelCase.Of(TextUnit.Utf16));
 
         if (sent.Thread.Count > rules.MaxThreadParts)
             yield return rules.MaxThreadParts == 0
@@ -111,7 +128,7 @@ public static class ContentRules
                     rules.MaxThreadParts, sent.Thread.Count, "items");
         for (var i = 0; i < sent.Thread.Count; i++)
         {
-            if (TooLong(sent.Thread[i].Body) is { } partLength)
+            if (TooLong(sent.Thread[i].Body, rules.MaxText) is { } partLength)
                 yield return At($"/post/thread/{i}/body", Rule.TooLong,
                     $"{provider.DisplayName} takes at most {rules.MaxText}.", "Split it.", rules.MaxText, partLength,
                     CamelCase.Of(rules.Unit));
@@ -123,10 +140,10 @@ public static class ContentRules
                 yield return At(PostInput.Pointers.CommentMedia, Rule.Unsupported, "A first comment has no media.");
             if (!rules.FirstComment)
                 yield return At("/post/firstComment", Rule.Unsupported, $"{provider.DisplayName} has no comments of ours.");
-            else if (TooLong(comment.Body) is { } commentLength)
+            else if (TooLong(comment.Body, rules.MaxComment ?? rules.MaxText) is { } commentLength)
                 yield return At("/post/firstComment/body", Rule.TooLong,
-                    $"{provider.DisplayName} takes at most {rules.MaxText}.", null, rules.MaxText, commentLength,
-                    CamelCase.Of(rules.Unit));
+                    $"{provider.DisplayName} takes at most {rules.MaxComment ?? rules.MaxText}.", null,
+                    rules.MaxComment ?? rules.MaxText, commentLength, CamelCase.Of(rules.Unit));
         }
 
         var optionsAt = change?.Options is null
@@ -161,10 +178,10 @@ public static class ContentRules
             };
         }
 
-        int? TooLong(string text)
+        int? TooLong(string text, int most)
         {
             var count = TextCount.Of(text, rules);
-            return count > rules.MaxText ? count : null;
+            return count > most ? count : null;
         }
     }
 

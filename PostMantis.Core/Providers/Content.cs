@@ -44,4 +44,13 @@ public enum PartStatus
 /// <summary>One remote object of a delivery.</summary>
 public sealed record DeliveryPart(
     int Index, PartKind Kind, PartStatus Status, string? ProviderPostId = null, string? Url = null,
-    DeliveryError? Error = null);
+    DeliveryError? Error = null)
+{
+    /// <summary>Puts a part in its place among the others.</summary>
+    internal static void Put(List<DeliveryPart> parts, DeliveryPart part)
+    {
+        var at = parts.FindIndex(p => p.Index == part.Index);
+        if (at < 0) parts.Add(part);
+        else parts[at] = part;
+    }
+}

@@ -104,4 +104,25 @@ public sealed record ProviderRules(
 
     /// <summary>What each media file must be; null: nothing is asked beyond their number.</summary>
     public MediaRules? Media { get; init; }
+
+    /// <summary>Longest text of posts with a file of a kind, where it is not <see cref="MaxText"/>.</summary>
+    public IReadOnlyList<TextWith> TextWith { get; init; } = [];
+
+    /// <summary>Characters that no text may hold.</summary>
+    public string ExcludedCharacters { get; init; } = "";
+
+    /// <summary>Longest first comment; null: as long as a body.</summary>
+    public int? MaxComment { get; init; }
+
+    /// <summary>Longest address of a link in UTF-16 units; null: any.</summary>
+    public int? MaxLink { get; init; }
+
+    /// <summary>Whether a link and files share a post.</summary>
+    public bool LinkWithMedia { get; init; } = true;
+
+    /// <summary>Whether a moment of a film can be its cover.</summary>
+    public bool Cover { get; init; } = true;
 }
+
+/// <summary>How long the text of a post may be that has a file of a kind.</summary>
+public sealed record TextWith(MediaKind Kind, int MaxText);

@@ -27,6 +27,9 @@ public sealed record MediaRule(MediaKind Kind, IReadOnlyList<string> Types)
     /// <summary>Files of this class in one post.</summary>
     public int? MaxCount { get; init; }
 
+    /// <summary>Files of this class that a post needs.</summary>
+    public int MinCount { get; init; }
+
     /// <summary>Whether a file of this class shares a post with no other class.</summary>
     public bool Alone { get; init; }
 
@@ -42,6 +45,9 @@ public sealed record MediaRule(MediaKind Kind, IReadOnlyList<string> Types)
     public int? MaxWidth { get; init; }
 
     public int? MaxHeight { get; init; }
+
+    /// <summary>Pixels of the shorter side, either way up.</summary>
+    public int? MaxShortSide { get; init; }
 
     /// <summary>Width × height; of animations width × height × pictures where <see cref="MaxFramePixels"/> says so.</summary>
     public long? MaxPixels { get; init; }
@@ -87,4 +93,8 @@ public sealed record MediaRule(MediaKind Kind, IReadOnlyList<string> Types)
 /// <param name="Rules">One for each class; what no rule is for is not taken.</param>
 /// <param name="MixedKinds">Whether images and video share a post.</param>
 /// <param name="Required">Whether a post needs media.</param>
-public sealed record MediaRules(IReadOnlyList<MediaRule> Rules, bool MixedKinds = true, bool Required = false);
+public sealed record MediaRules(IReadOnlyList<MediaRule> Rules, bool MixedKinds = true, bool Required = false)
+{
+    /// <summary>Whether several pictures of a post must all be of one width and height.</summary>
+    public bool SameSize { get; init; }
+}

@@ -4,12 +4,18 @@ namespace PostMantis.Core.Providers;
 
 /// <summary>How long a text may be.</summary>
 /// <param name="UrlCounts">What a URL counts as; null: its own length.</param>
-public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Required)
+/// <param name="With">The longest text of posts with files of some kinds, where it is another.</param>
+/// <param name="ExcludedCharacters">Characters that no text may hold.</param>
+/// <param name="MaxComment">The longest first comment.</param>
+/// <param name="MaxAltText">The longest alternative text in UTF-16 units; null: any.</param>
+public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Required, IReadOnlyList<TextWith> With,
+    string ExcludedCharacters, int MaxComment, int? MaxAltText)
 {
     public static TextLimits Of(ProviderRules rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
-        return new TextLimits(rules.MaxText, rules.Unit, rules.UrlCounts, rules.BodyRequired);
+        return new TextLimits(rules.MaxText, rules.Unit, rules.UrlCounts, rules.BodyRequired, rules.TextWith,
+            rules.ExcludedCharacters, rules.MaxComment ?? rules.MaxText, rules.MaxAlt);
     }
 }
 
@@ -17,26 +23,32 @@ public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Req
 /// <param name="Max">Files; 0: none.</param>
 /// <param name="Required">Whether a post needs media.</param>
 /// <param name="MixedKinds">Whether images and video share a post.</param>
+/// <param name="SameSize">Whether several pictures must be of one width and height.</param>
 /// <param name="Rules">One for each class of media, and what no rule is for is not taken; empty: only their number counts.</param>
-public sealed record MediaLimits(int Max, bool Required, bool MixedKinds, IReadOnlyList<MediaRule> Rules)
+public sealed record MediaLimits(
+    int Max, bool Required, bool MixedKinds, bool SameSize, IReadOnlyList<MediaRule> Rules)
 {
     public static MediaLimits Of(ProviderRules rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
         return new MediaLimits(rules.MaxMedia, rules.Media?.Required ?? false, rules.Media?.MixedKinds ?? true,
+            rules.Media?.SameSize ?? false,
             rules.Media?.Rules ?? []);
     }
 }
 
 /// <summary>What a network can do besides plain posts.</summary>
 /// <param name="MaxThreadParts">Parts after the first; 0 without threads.</param>
-public sealed record ProviderFeatures(bool Thread, int MaxThreadParts, bool FirstComment, bool Link, bool AltText)
+/// <param name="LinkWithMedia">Whether a link and files share a post.</param>
+/// <param name="Cover">Whether a moment of a film can be its cover.</param>
+public sealed record ProviderFeatures(
+    bool Thread, int MaxThreadParts, bool FirstComment, bool Link, bool AltText, bool LinkWithMedia, bool Cover)
 {
     public static ProviderFeatures Of(ProviderRules rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
         return new ProviderFeatures(rules.MaxThreadParts > 0, rules.MaxThreadParts, rules.FirstComment, rules.Link,
-            rules.AltText);
+            rules.AltText, rules.LinkWithMedia, rules.Cover);
     }
 }
 

@@ -30,7 +30,7 @@ public sealed class LimitsTests : IAsyncLifetime
     public async Task A_network_tells_its_rules_without_an_account()
     {
         var listed = await _api.GetAsync("/providers");
-        var sandbox = Assert.Single(listed.Json!["data"]!.AsArray())!;
+        var sandbox = Assert.Single(listed.Json!["data"]!.AsArray(), one => (string)one!["id"]! == "sandbox")!;
         Assert.False((bool)listed.Json["pagination"]!["hasMore"]!);
         var read = (await _api.GetAsync("/providers/sandbox")).Data;
         Assert.True(JsonNode.DeepEquals(sandbox, read));

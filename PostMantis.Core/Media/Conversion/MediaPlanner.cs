@@ -68,8 +68,11 @@ public static class MediaPlanner
         foreach (var rule in rules.Rules)
         {
             var count = items.Count(f => f.Kind == rule.Kind && f.IsAnimated == rule.Animated);
-            if (count == 0) continue;
             var what = rule.Animated ? "animated images" : $"{CamelCase.Of(rule.Kind)} files";
+            if (count < rule.MinCount)
+                yield return new Issue("", Rule.TooFew, $"{network} needs {what}.", Limit: rule.MinCount, Actual: count,
+                    Unit: "items");
+            if (count == 0) continue;
             if (count > rule.MaxCount)
                 yield return new Issue("", Rule.TooMany, $"{network} takes at most {rule.MaxCount} {what}.",
                     Limit: rule.MaxCount, Actual: count, Unit: "items");
@@ -77,6 +80,9 @@ public static class MediaPlanner
                 yield return new Issue("", Rule.Excluded, $"{network} takes {what} only by themselves.",
                     Fix: "Make two posts.");
         }
+        if (rules.SameSize && items.Where(f => f.Kind == MediaKind.Image).Select(f => (f.Width, f.Height)).Distinct().Count() > 1)
+            yield return new Issue("", Rule.OutOfRange, $"{network} takes several pictures only of one size.",
+                Fix: "Crop them to the same width and height.");
         if (!rules.MixedKinds && items.Select(f => f.Kind).Distinct().Count() > 1)
             yield return new Issue("", Rule.Excluded, $"{network} does not mix kinds of media in a post.",
                 Fix: "Make two posts.");
@@ -158,6 +164,7 @@ public static class MediaPlanner
             var aspect = (double)width / height;
             int? padWidth = null, padHeight = null;
             var scale = Math.Min(1, Math.Min((double?)rule.MaxWidth / width ?? 1, (double?)rule.MaxHeight / height ?? 1));
+            if (rule.MaxShortSide is { } side) scale = Math.Min(scale, (double)side / Math.Min(width, height));
             if (rule.MaxPixels is { } pixels) scale = Math.Min(scale, Math.Sqrt((double)pixels / ((long)width * height)));
             if (rule.MaxFramePixels is { } all)
                 scale = Math.Min(scale, Math.Sqrt((double)all / ((long)width * height * facts.Frames)));

@@ -215,6 +215,33 @@ public sealed class MediaPlanTests : IDisposable
     }
 
     [Fact]
+    public void A_network_may_need_a_film_and_want_all_pictures_of_one_size()
+    {
+        var rules = new MediaRules(
+        [
+            new MediaRule(MediaKind.Video, []) { MinCount = 1 },
+            new MediaRule(MediaKind.Image, ["image/jpeg"]) { MaxWidth = 1920, MaxHeight = 1920, MaxShortSide = 1080 },
+        ])
+        {
+            SameSize = true,
+        };
+        var (image, video) = (Facts(MediaKind.Image, "image/jpeg"), Facts(MediaKind.Video, "video/mp4"));
+        string Said(params MediaFacts[] items) => string.Join(',',
+            MediaPlanner.Plan(items, rules, _tools, "N").Issues.Select(i => $"{i.Pointer}{CamelCase.Of(i.Rule)}"));
+        Assert.Equal("", Said(video, image, image));
+        Assert.Equal("tooFew", Said(image));
+        Assert.Equal("outOfRange", Said(video, image, image with { Width = 641 }));
+
+        // The shorter side decides, either way up.
+        foreach (var (width, height, wide, tall) in new[] { (1500, 1300, 1246, 1080), (1300, 1500, 1080, 1246) })
+        {
+            var recipe = MediaPlanner.Plan([video, image with { Width = width, Height = height }], rules, _tools, "N").Items[1].Recipe!;
+            Assert.Equal((wide, tall), (recipe.Width, recipe.Height));
+        }
+        Assert.Equal(MediaVerdict.Keep, MediaPlanner.Plan([video, image with { Width = 1080, Height = 1920 }], rules, _tools, "N").Items[1].Verdict);
+    }
+
+    [Fact]
     public void Video_that_needs_ffmpeg_is_refused_where_it_is_missing()
     {
         var rules = new MediaRules([new MediaRule(MediaKind.Video, ["video/mp4"])
