@@ -13,7 +13,7 @@ internal sealed class LinkedInSettings
     public bool CommunityManagement { get; set; } = true;
 
     /// <summary>Whether the app gets refresh tokens, as approved partners do.</summary>
-    public bool RefreshTokens { get; set; }
+    public bool RefreshTokens { get; set; } = true;
 
     /// <summary>Whether a refresh answers the refresh token again.</summary>
     public bool RefreshRepeats { get; set; }
