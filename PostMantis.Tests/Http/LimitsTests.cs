@@ -36,7 +36,7 @@ public sealed class LimitsTests : IAsyncLifetime
         Assert.True(JsonNode.DeepEquals(sandbox, read));
         Assert.Equal(("provider", "sandbox", 500, "graphemes"), ((string)read["object"]!, (string)read["id"]!,
             (int)read["text"]!["max"]!, (string)read["text"]!["unit"]!));
-        Assert.Equal((true, 10, true, false, false), ((bool)read["features"]!["thread"]!,
+        Assert.Equal((true, 10, true, false, true), ((bool)read["features"]!["thread"]!,
             (int)read["features"]!["maxThreadParts"]!, (bool)read["features"]!["firstComment"]!,
             (bool)read["features"]!["link"]!, (bool)read["features"]!["altText"]!));
         Assert.Equal("object", (string)read["optionsSchema"]!["type"]!);

@@ -60,6 +60,8 @@ public sealed partial class SimulatedNetworksTests
         await page.GotoAsync("/posts/new");
         var profiles = await host.InDatabaseAsync(db => db.Profiles.AsNoTracking().OrderBy(p => p.Provider).ToListAsync());
         Assert.Equal(networks.Select(network => network.Id), profiles.Select(profile => profile.Provider));
+        // Where pictures or films must be, words alone are no post.
+        profiles.RemoveAll(profile => networks.Single(network => network.Id == profile.Provider).Rules.Media is { Required: true });
         foreach (var profile in profiles) await page.Locator($"input[name=profiles][value='{profile.Id}']").CheckAsync();
         await page.GetByLabel("Text", new() { Exact = true }).FillAsync("For everybody");
         await page.GetByText("Say it differently on one profile").ClickAsync();

@@ -28,15 +28,15 @@ internal sealed class TikTokPosts(TikTokNetwork network)
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        void Post(string path, string name, int perMinute, string scope, Func<HttpContext, Grant,
+        void Post(string path, string name, Func<int> perMinute, string scope, Func<HttpContext, Grant,
             Task<IResult>> work) =>
             routes.On("POST", path, context =>
-                network.GuardAsync(context, name, perMinute, scope, grant => work(context, grant)));
-        Post("/v2/post/publish/creator_info/query", "creator", Rules.CreatorInfoPerMinute, "video.publish",
+                network.GuardAsync(context, name, perMinute(), scope, grant => work(context, grant)));
+        Post("/v2/post/publish/creator_info/query", "creator", () => Rules.CreatorInfoPerMinute, "video.publish",
             (_, grant) => Task.FromResult(CreatorInfo(grant)));
-        Post("/v2/post/publish/video/init", "video", Rules.InitPerMinute, "video.publish", async (context, grant) =>
+        Post("/v2/post/publish/video/init", "video", () => Rules.InitPerMinute, "video.publish", async (context, grant) =>
             Video(context, await context.Request.JsonAsync(), grant, false));
-        Post("/v2/post/publish/inbox/video/init", "inbox", Rules.InitPerMinute, "video.upload",
+        Post("/v2/post/publish/inbox/video/init", "inbox", () => Rules.InitPerMinute, "video.upload",
             async (context, grant) =>
             Video(context, await context.Request.JsonAsync(), grant, true));
         routes.On("POST", "/v2/post/publish/content/init", async context =>
@@ -52,7 +52,7 @@ internal sealed class TikTokPosts(TikTokNetwork network)
             if (!post.IsOver) post.FailReason = "publish_cancelled";
             return TikTokNetwork.Ok([]);
         }));
-        Post("/v2/video/list", "list", Rules.ListPerMinute, "video.list", async (context, grant) =>
+        Post("/v2/video/list", "list", () => Rules.ListPerMinute, "video.list", async (context, grant) =>
             List(context.Request, await context.Request.JsonAsync(), grant));
     }
 

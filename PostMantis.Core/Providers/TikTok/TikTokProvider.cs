@@ -1,0 +1,128 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using PostMantis.Core.Common;
+
+namespace PostMantis.Core.Providers.TikTok;
+
+/// <summary>TikTok: a film, or photos, posted directly (docs/providers/tiktok.md).</summary>
+internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient client, TikTokConsent consent,
+    TikTokPublisher publisher, TikTokReconciler reconciler) : IProvider
+{
+    public const string Name = "tiktok";
+
+    public string Id => Name;
+
+    public string DisplayName => "TikTok";
+
+    public IReadOnlyList<string> MissingSettings => settings.MissingClient(TikTokSettings.Section);
+
+    public ProviderRules Rules { get; } = RulesFor(mostSeconds: 600);
+
+    public JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+        {"privacyLevel": {"enum": ["publicToEveryone", "mutualFollowFriends", "followerOfCreator", "selfOnly"],
+           "description": "Who sees it; there is no default, and the account decides what is offered."},
+         "allowComments": {"type": "boolean", "default": false},
+         "allowDuet": {"type": "boolean", "default": false, "description": "Films only."},
+         "allowStitch": {"type": "boolean", "default": false, "description": "Films only."},
+         "brandedContent": {"type": "boolean", "default": false, "description": "A paid partnership; never with selfOnly."},
+         "ownBrand": {"type": "boolean", "default": false, "description": "It promotes the creator's own business."},
+         "aiGenerated": {"type": "boolean", "default": false},
+         "photoTitle": {"type": "string", "minLength": 1, "maxLength": 90,
+           "description": "Title of photos; the body is their description."},
+         "photoCoverIndex": {"type": "integer", "minimum": 0, "maximum": 19, "default": 0},
+         "autoAddMusic": {"type": "boolean", "default": false, "description": "Photos only."}}
+        """, "privacyLevel");
+
+    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    [
+        new BudgetRule("creatorDay", BudgetScope.Profile, 15, TimeSpan.FromDays(1), BudgetKind.Rolling),
+        new BudgetRule("initPerMinute", BudgetScope.Profile, 6, TimeSpan.FromMinutes(1), BudgetKind.Rolling),
+    ];
+
+    public IAccountLimits AccountLimits { get; } = new TikTokCreators(client);
+
+    public IConsent Consent => consent;
+
+    public IPublisher Publisher => publisher;
+
+    public IReconciler Reconciler => reconciler;
+
+    public ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        return int.TryParse(facts.GetValueOrDefault(TikTokCreators.SecondsFact), NumberStyles.None, CultureInfo.InvariantCulture,
+            out var seconds) ? RulesFor(seconds) : Rules;
+    }
+
+    public JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        var choices = new JsonObject();
+        foreach (var (fact, option) in new[] { (TikTokCreators.PrivacyFact, "privacyLevel"), (TikTokCreators.OffFact, "off") })
+            if (facts.TryGetValue(fact, out var list))
+                choices[option] = new JsonArray([.. list.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(one => JsonValue.Create(one))]);
+        return choices;
+    }
+
+    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
+    {
+        var issues = StrictOptions.Check(OptionsSchema, options);
+        if (options.Flag("brandedContent") == true && options.Text("privacyLevel") == "selfOnly")
+            issues.Add(new Issue("/brandedContent", Rule.Excluded, "A paid partnership cannot be seen by its creator alone.",
+                Fix: "Choose another privacyLevel."));
+        return issues;
+    }
+
+    private static ProviderRules RulesFor(int mostSeconds) => new(MaxText: 4000, TextUnit.Utf16, UrlCounts: null,
+        BodyRequired: false, MaxMedia: 20, Link: false, MaxThreadParts: 0, FirstComment: false, AltText: false)
+    {
+        TextWith = [new TextWith(MediaKind.Video, 2200)],
+        Media = new MediaRules(
+        [
+            new MediaRule(MediaKind.Image, ["image/jpeg", "image/webp"])
+            {
+                MaxCount = 20, MaxBytes = 20_000_000, MaxWidth = 1920, MaxHeight = 1920, MaxShortSide = 1080,
+            },
+            new MediaRule(MediaKind.Video, ["video/mp4", "video/quicktime", "video/webm"])
+            {
+                MaxCount = 1, Alone = true, MaxBytes = 4_000_000_000, MinWidth = 360, MinHeight = 360, MaxWidth = 4096, MaxHeight = 4096,
+                MinFps = 23, MaxFps = 60, MaxDurationMs = mostSeconds * 1000L, VideoCodecs = ["h264", "hevc", "vp8", "vp9"],
+            },
+        ], MixedKinds: false, Required: true),
+    };
+}
+
+/// <summary>Our options as TikTok names them.</summary>
+internal static class TikTokOptions
+{
+    private static readonly Dictionary<string, string> Levels = new()
+    {
+        ["publicToEveryone"] = "PUBLIC_TO_EVERYONE", ["mutualFollowFriends"] = "MUTUAL_FOLLOW_FRIENDS",
+        ["followerOfCreator"] = "FOLLOWER_OF_CREATOR", ["selfOnly"] = "SELF_ONLY",
+    };
+
+    public static string Level(DeliveryContent content) => Levels.GetValueOrDefault(content.Options.Text("privacyLevel") ?? "") ?? "";
+
+    /// <summary>Our name of a level; null for one we do not know.</summary>
+    public static string? LevelOf(string level) => Levels.FirstOrDefault(pair => pair.Value == level).Key;
+
+    /// <summary>What a creator has switched off, by the options that ask for it.</summary>
+    public static IEnumerable<string> Off(this TikTokCreator creator) =>
+        new (string Option, bool IsOff)[]
+        {
+            ("allowComments", creator.CommentOff), ("allowDuet", creator.DuetOff), ("allowStitch", creator.StitchOff),
+        }.Where(one => one.IsOff).Select(one => one.Option);
+
+    /// <summary>What speaks against the post by what the creator may choose right now; null when nothing does.</summary>
+    public static string? Objection(TikTokCreator creator, DeliveryContent content, PublishFile first)
+    {
+        if (!creator.PrivacyLevels.Contains(Level(content)))
+            return $"The account does not offer this privacyLevel; it offers {string.Join(", ", creator.PrivacyLevels.Select(LevelOf).OfType<string>())}.";
+        if (creator.Off().FirstOrDefault(option => content.Options.Flag(option) == true) is { } off)
+            return $"The account has switched off what {off} asks for.";
+        if (first.Kind == MediaKind.Video && content.Options.Text("photoTitle") is not null)
+            return "A film has no title besides its text: leave out photoTitle.";
+        return first.DurationMs > creator.MostSeconds * 1000L
+            ? $"The account may post films of at most {creator.MostSeconds} seconds." : null;
+    }
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers.TikTok;
+
+/// <summary>Where a post on its way stands.</summary>
+internal abstract record TikTokState
+{
+    /// <summary>It can be seen; <paramref name="PostId"/> is known after moderation of what everybody may see.</summary>
+    public sealed record Live(string? PostId) : TikTokState;
+
+    /// <summary>Bytes are still wanted.</summary>
+    public sealed record Wanted(long Uploaded) : TikTokState;
+
+    public sealed record Working : TikTokState;
+
+    public sealed record Failed(string? Reason) : TikTokState;
+
+    public sealed record Said(ProviderAnswer Answer) : TikTokState;
+}
+
+/// <summary>Asks TikTok what became of a post, by its handle or, where the handle was lost, in the list of posts.</summary>
+internal sealed class TikTokStatus(TikTokClient client)
+{
+    // The list tells whole seconds, and TikTok's clock and ours need not agree.
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(6);
+    private const int MostPages = 10;
+
+    // Titles are cut where they are read.
+    private const int ShownTitle = 150;
+
+    public async Task<TikTokState> AskAsync(string publishId, string token, CancellationToken ct)
+    {
+        var answer = await client.PostAsync("/v2/post/publish/status/fetch/",
+            new JsonObject { ["publish_id"] = publishId }, token, ct);
+        if (!TikTokClient.IsOk(answer)) return new TikTokState.Said(answer);
+        var data = answer.Body.Get("data");
+        return data.Text("status") switch
+        {
+            "PUBLISH_COMPLETE" or "SEND_TO_USER_INBOX" => new TikTokState.Live(PostId(data)),
+            "FAILED" => new TikTokState.Failed(data.Words("fail_reason")),
+            "PROCESSING_UPLOAD" => new TikTokState.Wanted(data.Number("uploaded_bytes") ?? 0),
+            "PROCESSING_DOWNLOAD" => new TikTokState.Working(),
+            _ => new TikTokState.Said(answer),
+        };
+    }
+
+    /// <summary>Looks for a post among those everybody may see, newest first.</summary>
+    public async Task<ReconcileOutcome> FindAsync(PublishTarget target, DeliveryContent content, GrantTokens tokens,
+        DateTimeOffset since, IReadOnlySet<string> owned, CancellationToken ct)
+    {
+        if (TikTokOptions.Level(content) != "PUBLIC_TO_EVERYONE") return new ReconcileOutcome.CannotTell();
+        (string Id, string? Url)? oldest = null;
+        var body = new JsonObject { ["max_count"] = 20 };
+        for (var page = 0; page < MostPages; page++)
+        {
+            var answer = await client.PostAsync("/v2/video/list/?fields=id,create_time,title,video_description,share_url",
+                (JsonObject)body.DeepClone(), tokens.AccessToken, ct);
+            if (!TikTokClient.IsOk(answer) || answer.Body.Objects("data", "videos") is not { } posts)
+                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
+            var isOlder = false;
+            foreach (var post in posts)
+            {
+                if (post.Number("create_time") is not { } seconds) continue;
+                isOlder = seconds < (since - Skew).ToUnixTimeSeconds();
+                // Of several that could be ours, the one made first is.
+                if (!isOlder && Says(post, content) && (post.Id("id") ?? Digits(post.Number("id"))) is { } id && !owned.Contains(id))
+                    oldest = (id, ProviderText.Url(post.Text("share_url")));
+            }
+            if (answer.Body.Flag("data", "has_more") == true && !isOlder && answer.Body.Number("data", "cursor") is { } cursor)
+            {
+                body["cursor"] = cursor;
+                continue;
+            }
+            return oldest is { } found ? new ReconcileOutcome.Found(found.Id, found.Url) : new ReconcileOutcome.NotListed();
+        }
+        return new ReconcileOutcome.Inconclusive("listing_too_long");
+    }
+
+    /// <summary>Where people find a post; its creator's page while its id is not known.</summary>
+    public static string? Permalink(string? username, string? postId, bool isPhoto) =>
+        username is null ? null : ProviderText.Url($"https://www.tiktok.com/@{Uri.EscapeDataString(username)}"
+            + (postId is null ? "" : $"/{(isPhoto ? "photo" : "video")}/{postId}"));
+
+    private static bool Says(JsonObject post, DeliveryContent content)
+    {
+        var title = content.Options.Text("photoTitle");
+        return (post.Text("video_description") ?? "") == (content.Body ?? "")
+            && (title is null || (post.Text("title") ?? "") == (title.Length > ShownTitle ? title[..ShownTitle] : title));
+    }
+
+    // 64-bit numbers, which no floating number holds.
+    private static string? PostId(JsonNode? data) =>
+        data.Get("publicaly_available_post_id") is JsonArray { Count: > 0 } ids
+            ? Digits(ids[0].Number()) ?? ProviderText.Id(ids[0].Text()) : null;
+
+    private static string? Digits(long? number) => number?.ToString(CultureInfo.InvariantCulture);
+}
