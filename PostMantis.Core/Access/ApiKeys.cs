@@ -86,6 +86,16 @@ public sealed class ApiKeys(UnitOfWork unit, AuditLog audit, ApiKeyCache cache, 
             .OrderByDescending(k => k.CreatedAt).ThenByDescending(k => k.Id).ToListAsync(ct);
     }
 
+    /// <summary>One of the user's keys.</summary>
+    /// <exception cref="ProblemException">notFound.</exception>
+    public async Task<ApiKey> GetAsync(Caller caller, Guid keyId, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        RequirePerson(caller);
+        return await _db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.Id == keyId && k.UserId == caller.UserId, ct)
+            ?? throw ProblemException.NotFound("key");
+    }
+
     /// <summary>Ends a key at once; a second time changes nothing.</summary>
     public async Task RevokeAsync(Caller caller, Guid keyId, CancellationToken ct)
     {

@@ -7,7 +7,8 @@ namespace PostMantis.Core.Audit;
 
 /// <summary>Which entries are wanted.</summary>
 /// <param name="PostId">Only what happened to this post.</param>
-public sealed record AuditQuery(Guid? PostId = null);
+/// <param name="ActorId">Only what this person or key did.</param>
+public sealed record AuditQuery(Guid? PostId = null, Guid? ActorId = null);
 
 /// <summary>Reads the audit log of one user, newest first.</summary>
 public sealed class AuditReader(PostMantisDb db)
@@ -24,6 +25,7 @@ public sealed class AuditReader(PostMantisDb db)
         var userId = caller.UserId;
         var entries = db.AuditEntries.AsNoTracking().Where(e => e.UserId == userId);
         if (query.PostId is { } postId) entries = entries.Where(e => e.PostId == postId);
+        if (query.ActorId is { } actorId) entries = entries.Where(e => e.ActorId == actorId);
 
         int? total = null;
         if (slice.IsNumbered) total = await entries.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);

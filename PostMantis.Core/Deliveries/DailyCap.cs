@@ -9,6 +9,9 @@ namespace PostMantis.Core.Deliveries;
 /// <summary>Holds a key to its daily cap: posts accepted per UTC day, exact under concurrency.</summary>
 internal sealed class DailyCap(PostMantisDb db, TimeProvider time)
 {
+    /// <summary>When the UTC day of a moment began.</summary>
+    public static DateTimeOffset DayOf(DateTimeOffset moment) => new(moment.UtcDateTime.Date, TimeSpan.Zero);
+
     /// <exception cref="ProblemException">rateLimited, bucket <c>dailyCap</c>, until midnight UTC.</exception>
     public async Task CheckAsync(Caller caller, CancellationToken ct)
     {
@@ -19,7 +22,7 @@ internal sealed class DailyCap(PostMantisDb db, TimeProvider time)
         await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock({key})", ct);
 
         var now = time.GetUtcNow();
-        var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero);
+        var today = DayOf(now);
         var used = await db.Posts.CountAsync(p => p.IsCapped && p.AcceptedById == caller.ActorId
             && p.AcceptedAt >= today, ct);
         if (used < cap) return;

@@ -24,6 +24,7 @@ public static class DeliveriesSetup
         services.AddScoped<ProfilePauses>();
         services.AddScoped<BudgetForecast>();
         services.AddScoped<OverviewReader>();
+        services.AddScoped<KeyActivityReader>();
         services.AddSingleton<DeliveryTelemetry>();
         services.AddScoped<DeliveryHolds>();
         services.AddScoped<DeliveryClaims>();

@@ -11,6 +11,7 @@ public sealed record Overview
     public int PublishedLastDay { get; init; }
     public int FailedLastWeek { get; init; }
     public int NeedAttention { get; init; }
+    public int AwaitingApproval { get; init; }
     public int Profiles { get; init; }
     public int ProfilesToReconnect { get; init; }
     public int Keys { get; init; }
@@ -34,6 +35,7 @@ public sealed class OverviewReader(PostMantisDb db, TimeProvider time)
               (SELECT count(*)::int FROM deliveries WHERE user_id = {userId} AND status = 'failed'
                 AND failed_at >= {weekAgo}) AS failed_last_week,
               (SELECT count(*)::int FROM posts WHERE user_id = {userId} AND needs_attention) AS need_attention,
+              (SELECT count(*)::int FROM posts WHERE user_id = {userId} AND status = 'awaiting_approval') AS awaiting_approval,
               (SELECT count(*)::int FROM profiles WHERE user_id = {userId} AND status <> 'disconnected') AS profiles,
               (SELECT count(*)::int FROM profiles WHERE user_id = {userId} AND status = 'reauth_required') AS profiles_to_reconnect,
               (SELECT count(*)::int FROM api_keys WHERE user_id = {userId} AND revoked_at IS NULL) AS keys

@@ -166,6 +166,14 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
             return Task.CompletedTask;
         }, ct);
 
+    /// <summary>A person says no to a post that waited for approval: it is canceled.</summary>
+    public Task<AcceptedPost> DeclineAsync(Caller caller, Guid postId, int? ifRevision, CancellationToken ct) =>
+        ChangeAsync(caller, postId, ifRevision, Permission.Publish, PostActions.Approve, async (held, now, token) =>
+        {
+            await CancelAllAsync(caller, held, held.Deliveries, now, token);
+            audit.Add(caller, "post.declined", PostResource.Kind, postId, postId);
+        }, ct);
+
     /// <summary>Cancels every delivery that nobody has started or that waits for another try.</summary>
     /// <exception cref="ProblemException">conflict: there is none.</exception>
     public Task<AcceptedPost> CancelAsync(Caller caller, Guid postId, int? ifRevision, CancellationToken ct) =>

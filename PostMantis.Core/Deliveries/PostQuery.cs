@@ -4,6 +4,7 @@ namespace PostMantis.Core.Deliveries;
 
 /// <summary>Which posts are asked for; every filter narrows, several values of one filter widen it.</summary>
 /// <param name="ScheduledAfter">Inclusive, as every After; Before is exclusive.</param>
+/// <param name="ByKey">Written or published with this key.</param>
 /// <param name="Metadata">All of these names with these values.</param>
 public sealed record PostQuery(
     IReadOnlyList<PostStatus>? Status = null,
@@ -21,6 +22,7 @@ public sealed record PostQuery(
     DateTimeOffset? UpdatedAfter = null,
     DateTimeOffset? UpdatedBefore = null,
     bool? NeedsAttention = null,
+    Guid? ByKey = null,
     PostSort Sort = PostSort.CreatedAt,
     bool Descending = true);
 

@@ -86,6 +86,7 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         if (query.Status is { Count: > 0 } status) posts = posts.Where(p => status.Contains(p.Status));
         if (query.Outcome is { Count: > 0 } outcomes)
             posts = posts.Where(p => p.Outcome != null && outcomes.Contains(p.Outcome.Value));
+        if (query.ByKey is { } key) posts = posts.Where(p => p.CreatedById == key || p.AcceptedById == key);
         if (query.NeedsAttention is { } attention) posts = posts.Where(p => p.NeedsAttention == attention);
         if (query.ExternalId is { Count: > 0 } externalIds)
             posts = posts.Where(p => p.ExternalId != null && externalIds.Contains(p.ExternalId));

@@ -48,6 +48,7 @@ public sealed class PageTests : IAsyncLifetime
     [InlineData("/connect", "Sandbox")]
     [InlineData("/keys", "No keys yet")]
     [InlineData("/keys/new", "Make the key")]
+    [InlineData("/approvals", "Nothing waits for you")]
     [InlineData("/audit", "User created")]
     [InlineData("/events", "No events yet")]
     [InlineData("/events?type=post.created", "Nothing matches")]
@@ -64,6 +65,47 @@ public sealed class PageTests : IAsyncLifetime
         using var refused = await stranger.GetAsync(path);
         Assert.Equal(path.StartsWith("/problems", StringComparison.Ordinal) ? page.StatusCode : HttpStatusCode.Found,
             refused.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_person_sees_what_an_agent_did_why_it_is_held_and_decides()
+    {
+        var page = await Seed.ProfileAsync(_host, _person);
+        var now = TimeOnly.FromTimeSpan(_host.Clock.GetUtcNow().UtcDateTime.TimeOfDay);
+        var agent = await ApiClient.WithKeyAsync(_host, _person,
+            rules: new KeyRules(ApprovalRequired: true, DailyCap: 2, QuietFrom: now.AddHours(-1), QuietUntil: now.AddHours(1)));
+        var (yes, no) = (await PublishAsync("Say yes to this"), await PublishAsync("Say no to this"));
+        Assert.Equal("rateLimited", (await agent.PostAsync("/posts", PublishingWorld.Body("One too many", [page]).ToJsonString())).Code);
+
+        Assert.Contains("2 posts wait for your approval", await TextAsync("/"), StringComparison.Ordinal);
+        var approvals = await TextAsync("/approvals");
+        foreach (var words in (string[])["Say yes to this", "Say no to this", "asked for by test", page.Name])
+            Assert.Contains(words, approvals, StringComparison.Ordinal);
+        var key = await TextAsync($"/keys/{agent.KeyId}");
+        foreach (var words in (string[])["2 posts wait for you", "2 of 2 today", "used up", "A person approves each post", "Say no to this", "Post approval requested"])
+            Assert.Contains(words, key, StringComparison.Ordinal);
+
+        using (var approved = await _ada.SubmitAsync("/approvals", $"approve-{yes}", Fields()))
+            Assert.Equal("/approvals", approved.Headers.Location!.AbsolutePath);
+        using (var declined = await _ada.SubmitAsync($"/posts/{no}", "decline", Fields()))
+            Assert.Equal($"/posts/{no}", declined.Headers.Location!.AbsolutePath);
+        Assert.Equal(("scheduled", "canceled"), (await StatusAsync(yes), await StatusAsync(no)));
+        Assert.Contains("Nothing waits for you", await TextAsync("/approvals"), StringComparison.Ordinal);
+        Assert.Contains("Post declined", await TextAsync($"/posts/{no}"), StringComparison.Ordinal);
+
+        using var stranger = new Browser(_host.Address);
+        using var hidden = await stranger.GetAsync($"/keys/{agent.KeyId}");
+        Assert.Equal(HttpStatusCode.Found, hidden.StatusCode);
+        using var missing = await _ada.GetAsync($"/keys/{Guid.CreateVersion7()}");
+        Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
+
+        async Task<string> PublishAsync(string body)
+        {
+            var reply = await agent.PostAsync("/posts", PublishingWorld.Body(body, [page]).ToJsonString());
+            Assert.Equal((202, "awaitingApproval"), (reply.Status, (string?)reply.Data["status"]));
+            return (string)reply.Data["id"]!;
+        }
+        async Task<string?> StatusAsync(string id) => (string?)(await agent.GetAsync($"/posts/{id}")).Data["status"];
     }
 
     [Fact]

@@ -31,9 +31,9 @@ public static class AuditWords
     /// <summary>The colour of an action.</summary>
     public static string Tone(string action) => action[(action.LastIndexOf('.') + 1)..] switch
     {
-        "published" or "completed" or "connected" or "verified" => "good",
+        "published" or "approved" or "completed" or "connected" or "verified" => "good",
         "failed" or "signInFailed" or "lockedOut" => "bad",
-        "unknown" or "reauthRequired" or "expired" or "incomplete" or "revoked" or "disconnected" => "warn",
+        "unknown" or "reauthRequired" or "expired" or "incomplete" or "declined" or "revoked" or "disconnected" => "warn",
         "scheduled" or "deferred" => "plan",
         _ => "idle",
     };

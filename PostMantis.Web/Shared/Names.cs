@@ -45,6 +45,13 @@ public static class Names
         _ => "idle",
     };
 
+    /// <summary>Why a delivery waits beyond its moment; what only the code says is shown as it is.</summary>
+    public static string DeferReason(string reason) => reason switch
+    {
+        "quietHours" => "Held by the quiet hours of the key it was published with",
+        _ => reason,
+    };
+
     public static string Unit(TextUnit unit) => unit switch
     {
         TextUnit.Utf8Bytes => "bytes",
