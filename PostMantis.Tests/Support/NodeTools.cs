@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 
 namespace PostMantis.Tests.Support;
@@ -67,21 +66,12 @@ internal static class NodeTools
         _isReady = true;
     }
 
-    private static async Task<(int Code, string Output)> StartAsync(string file, IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string?>? environment, string? folder)
-    {
-        var info = new ProcessStartInfo(file, arguments)
+    private static Task<(int Code, string Output)> StartAsync(string file, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string?>? environment, string? folder) =>
+        Programs.RunAsync(file, arguments, new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
         {
-            WorkingDirectory = folder ?? Folder,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        (info.Environment["REDOCLY_TELEMETRY"], info.Environment["REDOCLY_SUPPRESS_UPDATE_NOTICE"]) = ("off", "true");
-        info.Environment["NO_COLOR"] = "1";
-        foreach (var (name, value) in environment ?? new Dictionary<string, string?>()) info.Environment[name] = value;
-        using var process = Process.Start(info)!;
-        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        return (process.ExitCode, await output + await errors);
-    }
+            ["REDOCLY_TELEMETRY"] = "off",
+            ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
+            ["NO_COLOR"] = "1",
+        }, folder ?? Folder);
 }
