@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Net.Http.Headers;
 using Microsoft.OpenApi;
 using PostMantis.Api.V1.Posts;
+using PostMantis.Core.Outbox;
 using PostMantis.Core.Providers;
 
 namespace PostMantis.Api.Http;
@@ -67,6 +68,7 @@ internal sealed partial class ApiDocument(
         foreach (var content in Operations(document).SelectMany(Contents).ToList())
             content["schema"] = Lift(content["schema"], schemas, isRoot: false);
         AddOptions(schemas);
+        foreach (var operation in Operations(document)) Name(operation, schemas);
 
         var requests = RequestSchemas(document, schemas);
         foreach (var (name, schema) in schemas) Tidy(name, schema!.AsObject(), requests.Contains(name));
@@ -123,6 +125,19 @@ internal sealed partial class ApiDocument(
         return isNullable
             ? new JsonObject { ["oneOf"] = new JsonArray(new JsonObject { ["type"] = "null" }, reference) }
             : reference;
+    }
+
+    // A parameter that takes the names of a type is of that type.
+    private static void Name(JsonObject operation, JsonObject schemas)
+    {
+        foreach (var parameter in (operation["parameters"] as JsonArray ?? []).Select(p => p!.AsObject()))
+        {
+            var holder = parameter["schema"]!["items"] is null ? parameter : parameter["schema"]!.AsObject();
+            var place = holder == parameter ? "schema" : "items";
+            if (holder[place]?["enum"] is not { } names) continue;
+            var type = schemas.FirstOrDefault(s => JsonNode.DeepEquals(s.Value!["enum"], names)).Key;
+            if (type is not null) holder[place] = new JsonObject { ["$ref"] = Schemas + type };
+        }
     }
 
     // Each network's options by its own schema, under its name.
@@ -184,6 +199,8 @@ internal sealed partial class ApiDocument(
         Say(schema);
         if (schema["properties"] is not JsonObject properties || name.EndsWith("Options", StringComparison.Ordinal)) return;
         foreach (var (_, property) in properties) Say(property!.AsObject());
+        if (name == "Event")
+            properties["type"]!["description"] = $"What happened; more may come: {string.Join(", ", EventTypes.All)}.";
         if (properties["object"] is JsonObject kind) kind["const"] ??= char.ToLowerInvariant(name[0]) + name[1..];
         if (properties["data"]?["oneOf"] is JsonArray { Count: 2 } choice)
             properties["data"] = choice[1]!.DeepClone();

@@ -1,0 +1,3 @@
+using PostMantis.Cli;
+
+return await Commands.RunAsync(args, Console.Out, Console.Error, CancellationToken.None);
