@@ -119,7 +119,7 @@ public sealed class ContractFuzzTests(ContractInstance instance, ITestOutputHelp
     private static List<(string Name, string Value)> Query(string name, JsonNode schema, RequestMaker maker, ref bool isBroken)
     {
         if (name == "metadata") return [("metadata[campaign]", "spring")];
-        var one = schema["items"] ?? schema;
+        var one = maker.Resolve(schema["items"] ?? schema);
         var isClosed = one["enum"] is not null || one["format"] is not null;
         if (isClosed && maker.Chance(0.15))
         {

@@ -97,7 +97,8 @@ internal sealed class RequestMaker(JsonObject document, Random random, DateTimeO
     private static string Sized(string text, int min, int max) =>
         text.Length > max ? new string('x', max) : text.Length < min ? text + new string('x', min - text.Length) : text;
 
-    private JsonObject Resolve(JsonNode schema)
+    /// <summary>The schema that a reference leads to.</summary>
+    public JsonObject Resolve(JsonNode schema)
     {
         while ((string?)schema["$ref"] is { } reference)
         {
