@@ -7,12 +7,24 @@ public sealed class ProviderCatalog(IEnumerable<IProvider> providers)
 {
     private readonly Dictionary<string, IProvider> _byId = providers.ToDictionary(provider => provider.Id);
 
-    /// <summary>The contract's names, whether or not this build has an adapter for them.</summary>
+    private static readonly Dictionary<string, string> Contract = new()
+    {
+        ["facebook"] = "Facebook", ["instagram"] = "Instagram", ["threads"] = "Threads", ["linkedin"] = "LinkedIn",
+        ["pinterest"] = "Pinterest", ["x"] = "X", ["tiktok"] = "TikTok", ["youtube"] = "YouTube", ["bluesky"] = "Bluesky",
+        ["mastodon"] = "Mastodon", [SandboxId] = "Sandbox",
+    };
+
+    /// <summary>
+    /// The contract's names, whether or not this build has an adapter for them, and those of every folder that registers one.
+    /// </summary>
     public static IReadOnlyList<string> KnownIds { get; } =
-    [
-        "facebook", "instagram", "threads", "linkedin", "pinterest", "x", "tiktok", "youtube", "bluesky", "mastodon",
-        SandboxId,
-    ];
+        [.. Contract.Keys.Union(ProvidersSetup.Setups.Select(setup => FolderOf(setup).ToLowerInvariant()))];
+
+    /// <summary>What people call a network.</summary>
+    public static string NameOf(string id) => Contract.GetValueOrDefault(id)
+        ?? ProvidersSetup.Setups.Select(FolderOf).FirstOrDefault(folder => folder.Equals(id, StringComparison.OrdinalIgnoreCase)) ?? id;
+
+    private static string FolderOf(Type setup) => setup.Namespace![(setup.Namespace!.LastIndexOf('.') + 1)..];
 
     public const string SandboxId = "sandbox";
 

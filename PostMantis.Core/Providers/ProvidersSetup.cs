@@ -16,12 +16,14 @@ public static class ProvidersSetup
     public static IServiceCollection AddProviders(this IServiceCollection services)
     {
         services.AddProviderCore();
-        foreach (var setup in typeof(IProviderSetup).Assembly.GetTypes()
-                     .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IProviderSetup)))
-                     .OrderBy(type => type.FullName, StringComparer.Ordinal))
-            ((IProviderSetup)Activator.CreateInstance(setup)!).Register(services);
+        foreach (var setup in Setups) ((IProviderSetup)Activator.CreateInstance(setup)!).Register(services);
         return services;
     }
+
+    /// <summary>One for each network's folder.</summary>
+    internal static IReadOnlyList<Type> Setups { get; } = [.. typeof(IProviderSetup).Assembly.GetTypes()
+        .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IProviderSetup)))
+        .OrderBy(type => type.FullName, StringComparer.Ordinal)];
 
     /// <summary>What all networks share, without any of them.</summary>
     internal static IServiceCollection AddProviderCore(this IServiceCollection services)

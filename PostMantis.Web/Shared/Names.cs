@@ -6,21 +6,7 @@ namespace PostMantis.Web.Shared;
 /// <summary>What people call the things of the contract.</summary>
 public static class Names
 {
-    public static string Provider(string id) => id switch
-    {
-        "x" => "X",
-        "facebook" => "Facebook",
-        "instagram" => "Instagram",
-        "threads" => "Threads",
-        "linkedin" => "LinkedIn",
-        "pinterest" => "Pinterest",
-        "tiktok" => "TikTok",
-        "youtube" => "YouTube",
-        "bluesky" => "Bluesky",
-        "mastodon" => "Mastodon",
-        ProviderCatalog.SandboxId => "Sandbox",
-        _ => id,
-    };
+    public static string Provider(string id) => ProviderCatalog.NameOf(id);
 
     public static (string Text, string Tone) Verdict(AttemptVerdict? verdict) => verdict switch
     {

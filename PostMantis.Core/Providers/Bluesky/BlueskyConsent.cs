@@ -1,22 +1,19 @@
-using System.Buffers.Text;
 using System.Net;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
 namespace PostMantis.Core.Providers.Bluesky;
 
 /// <summary>Sign-in by app password, which ends at once, or by OAuth at the account's own server.</summary>
-internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth oauth, BlueskySettings settings, TimeProvider time) : IConsent
+internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth oauth, BlueskySettings settings, TimeProvider time) : IConsent
 {
-    public const string HandleField = "handle";
     private const string PasswordField = "appPassword";
     private const string ServerField = "server";
     private const string Did = "did";
 
     public IReadOnlyList<ConsentField> Fields { get; } =
     [
-        new(HandleField, "Your handle", "Such as ann.bsky.social, without @.", IsRequired: true),
+        new(AtprotoOAuth.HandleField, "Your handle", "Such as ann.bsky.social, without @.", IsRequired: true),
         new(PasswordField, "App password", "Made at Bluesky under Settings, Privacy and security, App passwords. Leave it empty to say yes at Bluesky itself.", IsSecret: true),
         new(ServerField, "Your server", $"Only if your account does not live at {settings.BaseUrl.Authority}."),
     ];
@@ -26,26 +23,26 @@ internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth 
     public async Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(trip);
-        var handle = trip.Input.GetValueOrDefault(HandleField, "").TrimStart('@');
+        var handle = trip.Input.GetValueOrDefault(AtprotoOAuth.HandleField, "").TrimStart('@');
         string? named = null;
-        if (trip.Input.TryGetValue(ServerField, out var typed) && (named = BlueskyIdentity.AddressOf(typed)) is null)
+        if (trip.Input.TryGetValue(ServerField, out var typed) && (named = AtprotoIdentity.AddressOf(typed)) is null)
             return No(ServerField, "That is not the name of a server.");
         if (!trip.Input.TryGetValue(PasswordField, out var password)) return await oauth.StartAsync(trip, handle, named, ct);
         if (!AppPassword().IsMatch(password))
             return No(PasswordField, "An app password has four groups of four letters. Never type your main password here.");
         var server = named is null ? settings.BaseUrl : new Uri(named);
-        var answer = await client.PostJsonAsync(BlueskyClient.Xrpc(server, "com.atproto.server.createSession"),
+        var answer = await client.PostJsonAsync(AtprotoClient.Xrpc(server, "com.atproto.server.createSession"),
             new JsonObject { ["identifier"] = handle, ["password"] = password }, null, ct);
-        if (answer.IsSuccess && Session(answer, BlueskyIdentity.ServerOf(answer.Body.Get("didDoc")) ?? server.GetLeftPart(UriPartial.Authority)) is { } session)
+        if (answer.IsSuccess && Session(answer, AtprotoIdentity.ServerOf(answer.Body.Get("didDoc")) ?? server.GetLeftPart(UriPartial.Authority)) is { } session)
             return new ConsentStart.Granted(session.Tokens, session.Account);
         return answer switch
         {
             { Silence: not null } => No(named is null ? null : ServerField, $"No server answers at {server.Authority}."),
             { Status: HttpStatusCode.Unauthorized } => No(PasswordField, "Handle and app password do not belong together."),
-            _ => new ConsentStart.Refused(BlueskyClient.ErrorOf(answer)),
+            _ => new ConsentStart.Refused(AtprotoClient.ErrorOf(answer)),
         };
 
-        static ConsentStart.Refused No(string? field, string why) => new(BlueskyClient.Errors.Misconfigured(null, why), field);
+        static ConsentStart.Refused No(string? field, string why) => new(AtprotoClient.Errors.Misconfigured(null, why), field);
     }
 
     public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
@@ -57,17 +54,17 @@ internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth 
         var (_, account) = await WhoAsync(tokens, ct);
         return account?.Id == did
             ? new ConsentOutcome.Granted(tokens, account)
-            : new ConsentOutcome.Refused(BlueskyClient.Errors.Unavailable());
+            : new ConsentOutcome.Refused(AtprotoClient.Errors.Unavailable());
     }
 
     public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         var (answer, account) = await WhoAsync(tokens, ct);
-        if (account is null) return new DestinationsOutcome.Failed(BlueskyClient.ErrorOf(answer));
+        if (account is null) return new DestinationsOutcome.Failed(AtprotoClient.ErrorOf(answer));
 
         // A name and a picture are nice to have.
-        var profile = await client.GetAsync(BlueskyClient.Xrpc(settings.AppViewUrl,
+        var profile = await client.GetAsync(AtprotoClient.Xrpc(settings.AppViewUrl,
             $"app.bsky.actor.getProfile?actor={Uri.EscapeDataString(account.Id)}"), null, ct);
         return new DestinationsOutcome.Listed([new Destination(account.Id, profile.Body.Words("displayName") ?? account.Name,
             account.Handle, ProviderText.Url(profile.Body.Text("avatar")), new Dictionary<string, string>())]);
@@ -76,22 +73,22 @@ internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth 
     public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        if (tokens.Secrets.ContainsKey(BlueskyClient.Key)) return await oauth.RefreshAsync(tokens, ct);
-        var server = tokens.Secrets[BlueskyClient.Server];
+        if (tokens.Secrets.ContainsKey(AtprotoClient.Key)) return await oauth.RefreshAsync(tokens, ct);
+        var server = tokens.Secrets[AtprotoClient.Server];
         var answer = await client.SendAsync(ProviderClient.Request(HttpMethod.Post,
-            BlueskyClient.Xrpc(new Uri(server), "com.atproto.server.refreshSession"), tokens.RefreshToken), tokens.AllSecrets(), ct);
+            AtprotoClient.Xrpc(new Uri(server), "com.atproto.server.refreshSession"), tokens.RefreshToken), tokens.AllSecrets(), ct);
         return answer.IsSuccess && Session(answer, server) is { } session
             ? new RefreshOutcome.Refreshed(session.Tokens)
-            : BlueskyClient.Errors.OfRefresh(answer, answer.Status == HttpStatusCode.Unauthorized
+            : AtprotoClient.Errors.OfRefresh(answer, answer.Status == HttpStatusCode.Unauthorized
                 || answer.Code is "ExpiredToken" or "InvalidToken" or "AccountTakedown" or "AccountDeactivated");
     }
 
     public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return tokens.Secrets.ContainsKey(BlueskyClient.Key)
+        return tokens.Secrets.ContainsKey(AtprotoClient.Key)
             ? oauth.RevokeAsync(tokens, ct)
-            : client.SendAsync(ProviderClient.Request(HttpMethod.Post, BlueskyClient.Xrpc(new Uri(tokens.Secrets[BlueskyClient.Server]),
+            : client.SendAsync(ProviderClient.Request(HttpMethod.Post, AtprotoClient.Xrpc(new Uri(tokens.Secrets[AtprotoClient.Server]),
                 "com.atproto.server.deleteSession"), tokens.RefreshToken), tokens.AllSecrets(), ct);
     }
 
@@ -102,7 +99,7 @@ internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth 
     }
 
     private static ProviderAccount? AccountOf(ProviderAnswer answer) =>
-        BlueskyIdentity.DidOf(answer.Body.Text("did")) is { } did && answer.Body.Words("handle") is { } handle
+        AtprotoIdentity.DidOf(answer.Body.Text("did")) is { } did && answer.Body.Words("handle") is { } handle
             ? new ProviderAccount(did, handle, $"@{handle}", null) : null;
 
     private (GrantTokens Tokens, ProviderAccount Account)? Session(ProviderAnswer answer, string server) =>
@@ -112,26 +109,11 @@ internal sealed partial class BlueskyConsent(BlueskyClient client, BlueskyOAuth 
             {
                 AccessToken = access,
                 RefreshToken = refresh,
-                AccessTokenExpiresAt = EndOf(access) ?? time.GetUtcNow().AddHours(1),
-                RefreshTokenExpiresAt = EndOf(refresh),
-                Secrets = new Dictionary<string, string> { [BlueskyClient.Server] = server, [Did] = account.Id },
+                AccessTokenExpiresAt = AtprotoClient.EndOf(access) ?? time.GetUtcNow().AddHours(1),
+                RefreshTokenExpiresAt = AtprotoClient.EndOf(refresh),
+                Secrets = new Dictionary<string, string> { [AtprotoClient.Server] = server, [Did] = account.Id },
             }, account)
             : null;
-
-    // A session's tokens tell nobody but their server anything for sure; their end is a hint when to renew.
-    private static DateTimeOffset? EndOf(string token)
-    {
-        try
-        {
-            return token.Split('.') is [_, var body, _] && Base64Url.IsValid(body)
-                && JsonNode.Parse(Base64Url.DecodeFromChars(body)).Number("exp") is > 0 and < 99_999_999_999 and var end
-                    ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 
     [GeneratedRegex("^[a-zA-Z0-9]{4}(-[a-zA-Z0-9]{4}){3}$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex AppPassword();

@@ -8,7 +8,7 @@ namespace PostMantis.Core.Providers.Bluesky;
 /// Makes blobs of files: images at the account's server, films at the video service, which works on them. Each step is saved,
 /// so that nothing is sent twice.
 /// </summary>
-internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings settings, TimeProvider time)
+internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings settings, TimeProvider time)
 {
     private const string JobPrefix = "job:";
     private const string PartsPrefix = "parts:";
@@ -30,18 +30,18 @@ internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings setting
         PublishWork work, string handle, string? known, PublishFile file, CancellationToken ct)
     {
         if (known?.StartsWith(JobPrefix, StringComparison.Ordinal) == true)
-            return await ReadJobAsync(work, handle, await client.GetAsync(BlueskyClient.Xrpc(settings.VideoUrl,
+            return await ReadJobAsync(work, handle, await client.GetAsync(AtprotoClient.Xrpc(settings.VideoUrl,
                 $"app.bsky.video.getJobStatus?jobId={Uri.EscapeDataString(known[JobPrefix.Length..])}"), null, ct), ct);
 
         // The video service puts the blob into the account's server: the token it gets is for that alone.
-        var server = new Uri(work.Tokens.Secrets[BlueskyClient.Server]);
+        var server = new Uri(work.Tokens.Secrets[AtprotoClient.Server]);
         var audience = "did:web:" + (server.IsDefaultPort ? server.Host : $"{server.Host}%3A{server.Port}");
         var until = time.GetUtcNow().Add(TokenLife).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         var auth = await client.CallAsync(work.Tokens, HttpMethod.Get,
             $"com.atproto.server.getServiceAuth?aud={Uri.EscapeDataString(audience)}&lxm=com.atproto.repo.uploadBlob&exp={until}", null, ct);
         if (!auth.IsSuccess || ProviderText.Token(auth.Body.Text("token")) is not { } token) return No(auth);
         if (file.SizeBytes >= settings.VideoPartsFrom) return await PartsAsync(work, handle, known, file, token, ct);
-        var answer = await client.UploadAsync(HttpMethod.Post, BlueskyClient.Xrpc(settings.VideoUrl,
+        var answer = await client.UploadAsync(HttpMethod.Post, AtprotoClient.Xrpc(settings.VideoUrl,
             $"app.bsky.video.uploadVideo?did={Uri.EscapeDataString(work.Target.ProviderProfileId)}&name={Uri.EscapeDataString(file.FileName)}"),
             new FileSlice(file), token, ct);
         return await ReadJobAsync(work, handle, answer, ct);
@@ -52,7 +52,7 @@ internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings setting
     {
         if (known is null)
         {
-            var begun = await client.PostJsonAsync(BlueskyClient.Xrpc(settings.VideoUrl, "app.bsky.video.startUpload"),
+            var begun = await client.PostJsonAsync(AtprotoClient.Xrpc(settings.VideoUrl, "app.bsky.video.startUpload"),
                 new JsonObject { ["sizeBytes"] = file.SizeBytes, ["mimeType"] = file.MimeType }, token, ct);
             if (begun.Body.Id("jobId") is not { } id || begun.Body.Number("partSizeBytes") is not (> 0 and var size)) return No(begun);
             known = string.Create(CultureInfo.InvariantCulture, $"{PartsPrefix}{size}:0:{id}");
@@ -64,14 +64,14 @@ internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings setting
         if (offset < file.SizeBytes)
         {
             // One part a visit: a worker is held no longer than that, and a kill costs one part at most.
-            var part = await client.UploadAsync(HttpMethod.Post, BlueskyClient.Xrpc(settings.VideoUrl, string.Create(CultureInfo.InvariantCulture,
+            var part = await client.UploadAsync(HttpMethod.Post, AtprotoClient.Xrpc(settings.VideoUrl, string.Create(CultureInfo.InvariantCulture,
                 $"app.bsky.video.uploadPart?jobId={Uri.EscapeDataString(job)}&partNumber={sent + 1}")),
                 new FileSlice(file, offset, Math.Min(partSize, file.SizeBytes - offset)), token, ct);
             if (!part.IsSuccess) return No(part);
             await work.SaveHandleAsync(handle, string.Create(CultureInfo.InvariantCulture, $"{PartsPrefix}{partSize}:{sent + 1}:{job}"), ct);
             return (null, new PublishOutcome.Processing(TimeSpan.FromMilliseconds(1)));
         }
-        var finished = await client.PostJsonAsync(BlueskyClient.Xrpc(settings.VideoUrl, "app.bsky.video.finishUpload"),
+        var finished = await client.PostJsonAsync(AtprotoClient.Xrpc(settings.VideoUrl, "app.bsky.video.finishUpload"),
             new JsonObject { ["jobId"] = job }, token, ct);
         if (finished.Body.Id("completedJobId") is not { } completed) return No(finished);
         await work.SaveHandleAsync(handle, JobPrefix + completed, ct);
@@ -87,8 +87,8 @@ internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings setting
         if (answer.Silence is not null || job.Id("jobId") is not { } id || (!answer.IsSuccess && answer.Code != "already_exists")) return No(answer);
         if (job.Text("state") == "JOB_STATE_FAILED")
             return (null, job.Text("failureCode") is "pds_upload_failure" or "generic_failure"
-                ? new PublishOutcome.Retry(BlueskyClient.Errors.Unavailable(answer))
-                : new PublishOutcome.Rejected(BlueskyClient.Errors.Media(answer)));
+                ? new PublishOutcome.Retry(AtprotoClient.Errors.Unavailable(answer))
+                : new PublishOutcome.Rejected(AtprotoClient.Errors.Media(answer)));
         if (work.Handles.GetValueOrDefault(handle) != JobPrefix + id) await work.SaveHandleAsync(handle, JobPrefix + id, ct);
         return (null, new PublishOutcome.Processing(JobCheck));
     }
@@ -101,5 +101,5 @@ internal sealed class BlueskyFiles(BlueskyClient client, BlueskySettings setting
     }
 
     private static (JsonObject? Blob, PublishOutcome? Hindered) No(ProviderAnswer answer) =>
-        (null, BlueskyClient.Errors.BeforePublic(answer, BlueskyClient.ErrorOf(answer)));
+        (null, AtprotoClient.Errors.BeforePublic(answer, AtprotoClient.ErrorOf(answer)));
 }

@@ -5,7 +5,7 @@ using PostMantis.Core.Common;
 namespace PostMantis.Core.Providers.Bluesky;
 
 /// <summary>Bluesky and every server of the AT Protocol.</summary>
-internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher publisher, BlueskyOAuth oauth) : IProvider
+internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher publisher, AtprotoOAuth oauth) : IProvider
 {
     public const string Name = "bluesky";
     private const int MostBytes = 3000;
@@ -49,7 +49,7 @@ internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher p
 
     public IReconciler Reconciler => publisher;
 
-    public JsonObject? PublicDocument(string name) => name == BlueskyOAuth.Document ? oauth.Metadata() : null;
+    public JsonObject? PublicDocument(string name) => name == AtprotoOAuth.Document ? oauth.Metadata() : null;
 
     public IReadOnlyList<Issue> CheckOptions(JsonObject options)
     {

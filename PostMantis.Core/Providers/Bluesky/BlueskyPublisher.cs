@@ -8,7 +8,7 @@ namespace PostMantis.Core.Providers.Bluesky;
 /// Puts a record under a key chosen beforehand. Record and key are saved before the first try: putting the same once more
 /// changes nothing, and whether it is there can be asked.
 /// </summary>
-internal sealed class BlueskyPublisher(BlueskyClient client, BlueskyIdentity identity, BlueskyFiles files, BlueskySettings settings, TimeProvider time)
+internal sealed class BlueskyPublisher(AtprotoClient client, AtprotoIdentity identity, BlueskyFiles files, BlueskySettings settings, TimeProvider time)
     : IPublisher, IReconciler
 {
     private const string Collection = "app.bsky.feed.post";
@@ -59,7 +59,7 @@ internal sealed class BlueskyPublisher(BlueskyClient client, BlueskyIdentity ide
         }), ct);
         if (answer.RateLimit is { Remaining: < PutCost } used) work.Learn(new LearnedBudget(0, used.ResetsAt));
         if (answer.IsSuccess && answer.Body.Id("uri") is { } uri) return new PublishOutcome.Published(uri, UrlOf(uri), []);
-        if (answer.Code != "InvalidSwap") return BlueskyClient.Errors.OfPublicCall(answer, BlueskyClient.ErrorOf(answer));
+        if (answer.Code != "InvalidSwap") return AtprotoClient.Errors.OfPublicCall(answer, AtprotoClient.ErrorOf(answer));
 
         // Something is there already: ours, or somebody else's under our key, which chance forbids.
         var there = await GetAsync(work.Tokens, work.Target, saved.Key, ct);
@@ -82,9 +82,9 @@ internal sealed class BlueskyPublisher(BlueskyClient client, BlueskyIdentity ide
         Dictionary<string, string> dids = new(StringComparer.OrdinalIgnoreCase);
         foreach (var handle in BlueskyText.Handles(text))
         {
-            var (did, answer) = await identity.ResolveAsync(new Uri(work.Tokens.Secrets[BlueskyClient.Server]), handle, ct);
+            var (did, answer) = await identity.ResolveAsync(new Uri(work.Tokens.Secrets[AtprotoClient.Server]), handle, ct);
             if (did is not null) dids[handle] = did;
-            else if (answer.SaysNothing) return (null, new PublishOutcome.Retry(BlueskyClient.Errors.Unavailable(answer), answer.Wait));
+            else if (answer.SaysNothing) return (null, new PublishOutcome.Retry(AtprotoClient.Errors.Unavailable(answer), answer.Wait));
         }
         var record = new JsonObject
         {
@@ -97,7 +97,7 @@ internal sealed class BlueskyPublisher(BlueskyClient client, BlueskyIdentity ide
         if (EmbedOf(work, media, blobs, call is null ? work.Content.Link : null) is { } embed) record["embed"] = embed;
         if (call is null) return (record, null);
         var (root, parent) = (await ReferenceAsync(work, call.Root, ct), await ReferenceAsync(work, call.Parent, ct));
-        if (root is null || parent is null) return (null, new PublishOutcome.Retry(BlueskyClient.Errors.Unavailable()));
+        if (root is null || parent is null) return (null, new PublishOutcome.Retry(AtprotoClient.Errors.Unavailable()));
         record["reply"] = new JsonObject { ["root"] = root, ["parent"] = parent };
         return (record, null);
     }
@@ -149,7 +149,7 @@ internal sealed class BlueskyPublisher(BlueskyClient client, BlueskyIdentity ide
     }
 
     private Task<ProviderAnswer> GetAsync(GrantTokens tokens, PublishTarget target, string key, CancellationToken ct) =>
-        client.GetAsync(BlueskyClient.Xrpc(new Uri(tokens.Secrets[BlueskyClient.Server]), "com.atproto.repo.getRecord"
+        client.GetAsync(AtprotoClient.Xrpc(new Uri(tokens.Secrets[AtprotoClient.Server]), "com.atproto.repo.getRecord"
             + $"?repo={Uri.EscapeDataString(target.ProviderProfileId)}&collection={Collection}&rkey={Uri.EscapeDataString(key)}"), null, ct);
 
     // By DID: it survives another handle.

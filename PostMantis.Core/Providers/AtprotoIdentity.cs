@@ -1,15 +1,15 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 
-namespace PostMantis.Core.Providers.Bluesky;
+namespace PostMantis.Core.Providers;
 
 /// <summary>Who somebody is and where their account lives: handle → DID → its document → server.</summary>
-internal sealed partial class BlueskyIdentity(BlueskyClient client, BlueskySettings settings)
+internal sealed partial class AtprotoIdentity(AtprotoClient client, AtprotoSettings settings)
 {
     /// <summary>The DID of a handle; null when nobody has it, and an answer that says nothing where that is not known.</summary>
     public async Task<(string? Did, ProviderAnswer Answer)> ResolveAsync(Uri server, string handle, CancellationToken ct)
     {
-        var answer = await client.GetAsync(BlueskyClient.Xrpc(server,
+        var answer = await client.GetAsync(AtprotoClient.Xrpc(server,
             $"com.atproto.identity.resolveHandle?handle={Uri.EscapeDataString(handle)}"), null, ct);
         return (answer.IsSuccess ? DidOf(answer.Body.Text("did")) : null, answer);
     }

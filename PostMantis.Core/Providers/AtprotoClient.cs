@@ -1,13 +1,15 @@
+using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace PostMantis.Core.Providers.Bluesky;
+namespace PostMantis.Core.Providers;
 
 /// <summary>Speaks XRPC to an account's own server, with a session's token or with a token and its proof.</summary>
-internal sealed class BlueskyClient(BlueskySettings settings, ProviderTransport transport)
-    : ProviderClient(BlueskyProvider.Name, settings, transport)
+internal sealed class AtprotoClient(AtprotoSettings settings, ProviderTransport transport)
+    : ProviderClient(settings.Network, settings, transport)
 {
     /// <summary>What a grant keeps: the account's server and, of OAuth, the proof key and where its tokens come from.</summary>
     public const string Server = "server";
@@ -63,6 +65,21 @@ internal sealed class BlueskyClient(BlueskySettings settings, ProviderTransport 
 
     protected override (string? Code, string? Message) ReadError(JsonNode? body) =>
         (body.Text("error"), body.Text("message") ?? body.Text("error_description"));
+
+    /// <summary>When a session's token ends: a hint when to renew it, for nobody but its server can read it for sure.</summary>
+    public static DateTimeOffset? EndOf(string token)
+    {
+        try
+        {
+            return token.Split('.') is [_, var body, _] && Base64Url.IsValid(body)
+                && JsonNode.Parse(Base64Url.DecodeFromChars(body)).Number("exp") is > 0 and < 99_999_999_999 and var end
+                    ? DateTimeOffset.FromUnixTimeSeconds(end) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>What an answer that is no yes means.</summary>
     public static DeliveryError ErrorOf(ProviderAnswer answer) => (answer.Status, answer.Code) switch

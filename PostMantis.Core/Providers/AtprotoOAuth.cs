@@ -2,14 +2,17 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Common;
 
-namespace PostMantis.Core.Providers.Bluesky;
+namespace PostMantis.Core.Providers;
 
 /// <summary>OAuth as atproto has it: the request is pushed first, the client is a document, and every token has a key.</summary>
-internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identity, BlueskySettings settings,
+internal sealed class AtprotoOAuth(AtprotoClient client, AtprotoIdentity identity, AtprotoSettings settings,
     IOptions<InstanceOptions> instance, TimeProvider time)
 {
     /// <summary>The name of the client's document among those this instance shows.</summary>
     public const string Document = "client-metadata";
+
+    /// <summary>The field that names an account.</summary>
+    public const string HandleField = "handle";
 
     private const string AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     private const string Did = "did";
@@ -17,11 +20,11 @@ internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identit
     // Without https there is no document anybody would read: servers know the client of developers by this name.
     private bool IsDevelopment => instance.Value.PublicUrl.Scheme != Uri.UriSchemeHttps;
 
-    private Uri Callback => instance.Value.Address("/connect/callback/" + BlueskyProvider.Name);
+    private Uri Callback => instance.Value.Address("/connect/callback/" + settings.Network);
 
     private string ClientId => IsDevelopment
         ? $"http://localhost?redirect_uri={Uri.EscapeDataString(Callback.AbsoluteUri)}&scope={Uri.EscapeDataString(settings.Scope)}"
-        : instance.Value.Address($"/connect/clients/{BlueskyProvider.Name}/{Document}.json").AbsoluteUri;
+        : instance.Value.Address($"/connect/clients/{settings.Network}/{Document}.json").AbsoluteUri;
 
     /// <summary>What servers read to know this client.</summary>
     public JsonObject Metadata()
@@ -50,12 +53,12 @@ internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identit
 
     public async Task<ConsentStart> StartAsync(ConsentTrip trip, string handle, string? named, CancellationToken ct)
     {
-        var did = BlueskyIdentity.DidOf(handle)
+        var did = AtprotoIdentity.DidOf(handle)
             ?? (await identity.ResolveAsync(named is null ? settings.BaseUrl : new Uri(named), handle, ct)).Did;
-        if (did is null) return No(BlueskyConsent.HandleField, $"Nobody is known as {handle}.");
-        if (await identity.ServerOfAsync(did, ct) is not { } server) return No(BlueskyConsent.HandleField, "The account's server is not known.");
+        if (did is null) return No(HandleField, $"Nobody is known as {handle}.");
+        if (await identity.ServerOfAsync(did, ct) is not { } server) return No(HandleField, "The account's server is not known.");
         var resource = await client.GetAsync(new Uri(new Uri(server), "/.well-known/oauth-protected-resource"), null, ct);
-        if (resource.Body.Texts("authorization_servers") is not [var said, ..] || BlueskyIdentity.AddressOf(said) is not { } issuer)
+        if (resource.Body.Texts("authorization_servers") is not [var said, ..] || AtprotoIdentity.AddressOf(said) is not { } issuer)
             return No(null, "The account's server knows no sign-in by OAuth; use an app password.");
         var known = await client.GetAsync(new Uri(new Uri(issuer), "/.well-known/oauth-authorization-server"), null, ct);
         if (known.Body.Text("issuer")?.TrimEnd('/') != issuer || Endpoint(known, "pushed_authorization_request_endpoint") is not { } push
@@ -71,12 +74,12 @@ internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identit
         return new ConsentStart.Leave(new Uri(authorize,
             $"?client_id={Uri.EscapeDataString(ClientId)}&request_uri={Uri.EscapeDataString(request)}"), new Dictionary<string, string>
             {
-                [BlueskyClient.Key] = key, [Did] = did, [BlueskyClient.Server] = server, [BlueskyClient.Issuer] = issuer,
-                [BlueskyClient.TokenEndpoint] = token.AbsoluteUri,
-                [BlueskyClient.RevokeEndpoint] = Endpoint(known, "revocation_endpoint")?.AbsoluteUri ?? "",
+                [AtprotoClient.Key] = key, [Did] = did, [AtprotoClient.Server] = server, [AtprotoClient.Issuer] = issuer,
+                [AtprotoClient.TokenEndpoint] = token.AbsoluteUri,
+                [AtprotoClient.RevokeEndpoint] = Endpoint(known, "revocation_endpoint")?.AbsoluteUri ?? "",
             });
 
-        static ConsentStart.Refused No(string? field, string why) => new(BlueskyClient.Errors.Misconfigured(null, why), field);
+        static ConsentStart.Refused No(string? field, string why) => new(AtprotoClient.Errors.Misconfigured(null, why), field);
     }
 
     /// <summary>The tokens, and whose they are; null with the answer or error that came instead.</summary>
@@ -84,31 +87,31 @@ internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identit
         ConsentTrip trip, ConsentReturn back, CancellationToken ct)
     {
         var kept = trip.Secrets;
-        if (back.Parameters.GetValueOrDefault("iss")?.TrimEnd('/') != kept[BlueskyClient.Issuer])
-            return (null, "", BlueskyClient.Errors.Misconfigured(null, "The way back does not come from the account's sign-in server."));
-        var answer = await client.ProveAsync(kept[BlueskyClient.Key], HttpMethod.Post, new Uri(kept[BlueskyClient.TokenEndpoint]), null,
-            Form(kept[BlueskyClient.Issuer], ("grant_type", "authorization_code"), ("code", back.Code ?? ""),
+        if (back.Parameters.GetValueOrDefault("iss")?.TrimEnd('/') != kept[AtprotoClient.Issuer])
+            return (null, "", AtprotoClient.Errors.Misconfigured(null, "The way back does not come from the account's sign-in server."));
+        var answer = await client.ProveAsync(kept[AtprotoClient.Key], HttpMethod.Post, new Uri(kept[AtprotoClient.TokenEndpoint]), null,
+            Form(kept[AtprotoClient.Issuer], ("grant_type", "authorization_code"), ("code", back.Code ?? ""),
                 ("code_verifier", trip.CodeVerifier), ("redirect_uri", Callback.AbsoluteUri)), [back.Code, trip.CodeVerifier], ct);
-        if (!answer.IsSuccess || Read(answer, kept) is not { } tokens) return (null, "", BlueskyClient.ErrorOf(answer));
+        if (!answer.IsSuccess || Read(answer, kept) is not { } tokens) return (null, "", AtprotoClient.ErrorOf(answer));
         if (answer.Body.Text("sub") != kept[Did])
-            return (null, "", BlueskyClient.Errors.Misconfigured(null, "Another account said yes than the one that was named."));
+            return (null, "", AtprotoClient.Errors.Misconfigured(null, "Another account said yes than the one that was named."));
         var missing = settings.Scope.Split(' ').Except(tokens.Scopes).ToArray();
-        return missing.Length == 0 ? (tokens, kept[Did], null) : (null, "", BlueskyClient.Errors.MissingScopes(missing));
+        return missing.Length == 0 ? (tokens, kept[Did], null) : (null, "", AtprotoClient.Errors.MissingScopes(missing));
     }
 
     public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
-        var answer = await client.ProveAsync(tokens.Secrets[BlueskyClient.Key], HttpMethod.Post,
-            new Uri(tokens.Secrets[BlueskyClient.TokenEndpoint]), null, Form(tokens.Secrets[BlueskyClient.Issuer],
+        var answer = await client.ProveAsync(tokens.Secrets[AtprotoClient.Key], HttpMethod.Post,
+            new Uri(tokens.Secrets[AtprotoClient.TokenEndpoint]), null, Form(tokens.Secrets[AtprotoClient.Issuer],
                 ("grant_type", "refresh_token"), ("refresh_token", tokens.RefreshToken ?? "")), tokens.AllSecrets(), ct);
         return answer.IsSuccess && Read(answer, tokens.Secrets) is { } renewed
             ? new RefreshOutcome.Refreshed(renewed)
-            : BlueskyClient.Errors.OfRefresh(answer, answer.Code is "invalid_grant");
+            : AtprotoClient.Errors.OfRefresh(answer, answer.Code is "invalid_grant");
     }
 
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => tokens.Secrets[BlueskyClient.RevokeEndpoint] is { Length: > 0 } at
-        ? client.ProveAsync(tokens.Secrets[BlueskyClient.Key], HttpMethod.Post, new Uri(at), null,
-            Form(tokens.Secrets[BlueskyClient.Issuer], ("token", tokens.RefreshToken ?? tokens.AccessToken)), tokens.AllSecrets(), ct)
+    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => tokens.Secrets[AtprotoClient.RevokeEndpoint] is { Length: > 0 } at
+        ? client.ProveAsync(tokens.Secrets[AtprotoClient.Key], HttpMethod.Post, new Uri(at), null,
+            Form(tokens.Secrets[AtprotoClient.Issuer], ("token", tokens.RefreshToken ?? tokens.AccessToken)), tokens.AllSecrets(), ct)
         : Task.CompletedTask;
 
     private GrantTokens? Read(ProviderAnswer answer, IReadOnlyDictionary<string, string> secrets) =>
@@ -125,7 +128,7 @@ internal sealed class BlueskyOAuth(BlueskyClient client, BlueskyIdentity identit
 
     // An endpoint is called with secrets: only what the guard lets through and nobody can listen to.
     private static Uri? Endpoint(ProviderAnswer answer, string name) => answer.Body.Text(name) is { } text
-        && BlueskyIdentity.AddressOf(text) is not null ? new Uri(text) : null;
+        && AtprotoIdentity.AddressOf(text) is not null ? new Uri(text) : null;
 
     private Func<HttpContent?> Form(string issuer, params (string Name, string Value)[] fields) => () =>
     {
