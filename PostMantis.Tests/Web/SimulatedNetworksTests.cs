@@ -17,6 +17,7 @@ public sealed partial class SimulatedNetworksTests
     {
         ["mastodon"] = [],
         ["bluesky"] = [("Your handle", "ann.test"), ("App password", "ann1-ann1-ann1-ann1")],
+        ["discord"] = [("Bot token", "token-of-ann-bot-0123456789"), ("Channel id", "700000000000000001")],
     };
 
     [Fact]

@@ -17,6 +17,7 @@ internal static class Networks
         ["linkedin"] = sim => new LinkedIn.LinkedInNetwork(sim),
         ["pinterest"] = sim => new Pinterest.PinterestNetwork(sim),
         ["facebook"] = sim => new Facebook.FacebookNetwork(sim),
+        ["discord"] = sim => new Discord.DiscordNetwork(sim),
     };
 
     public static IReadOnlyCollection<string> Names => Known.Keys;

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace PostMantis.Core.Providers.Discord;
+
+/// <summary>One call with text and files; a lost answer is settled by the channel's messages, where each shows its nonce.</summary>
+internal sealed class DiscordPublisher(DiscordClient client, DiscordSettings settings) : IPublisher, IReconciler
+{
+    public const string GuildFact = "guildId";
+
+    // Ids grow with time: milliseconds since this moment, and 22 bits more.
+    private const long FirstMoment = 1_420_070_400_000;
+    private const int Page = 100;
+    private const int MostPages = 20;
+    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(10);
+
+    public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.ReadBack;
+
+    public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        using var form = new MultipartFormDataContent();
+        var described = new JsonArray();
+        for (var i = 0; i < work.Content.Media.Count; i++)
+        {
+            var item = work.Content.Media[i];
+            if (!work.Files.TryGetValue(item.ArtifactId, out var file)) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
+            form.Add(new FileSlice(file), string.Create(CultureInfo.InvariantCulture, $"files[{i}]"), file.FileName);
+            described.Add(new JsonObject { ["id"] = i, ["description"] = item.Alt });
+        }
+        var message = new JsonObject
+        {
+            ["content"] = work.Content.Body ?? "",
+            ["nonce"] = NonceOf(work.DeliveryId),
+            ["enforce_nonce"] = true,
+
+            // Nobody is called by what a text happens to hold.
+            ["allowed_mentions"] = new JsonObject { ["parse"] = new JsonArray() },
+        };
+        if (described.Count > 0) message["attachments"] = described;
+        form.Add(ProviderClient.Json(message), "payload_json");
+        if (!(await work.MarkAsync(ct)).IsOpen) return new PublishOutcome.Retry(DiscordClient.Errors.Unavailable());
+        work.CallStarts();
+        var answer = await client.CallAsync(HttpMethod.Post, $"channels/{work.Target.ProviderProfileId}/messages", work.Tokens.AccessToken, ct, form);
+        if (answer.RateLimit is { Remaining: 0 } used) work.Learn(new LearnedBudget(0, used.ResetsAt));
+        return answer.IsSuccess && answer.Body.Id("id") is { } id
+            ? new PublishOutcome.Published(id, UrlOf(work.Target, id), work.Parts.Count == 0 ? [] : [work.Parts[0] with { Status = PartStatus.Published, ProviderPostId = id, Url = UrlOf(work.Target, id) }])
+            : DiscordClient.Errors.OfPublicCall(answer, DiscordClient.ErrorOf(answer));
+    }
+
+    public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
+        var after = (((marked - Skew).ToUnixTimeMilliseconds() - FirstMoment) << 22).ToString(CultureInfo.InvariantCulture);
+        for (var page = 0; page < MostPages; page++)
+        {
+            var answer = await client.CallAsync(HttpMethod.Get, string.Create(CultureInfo.InvariantCulture,
+                $"channels/{work.Target.ProviderProfileId}/messages?limit={Page}&after={after}"), work.Tokens.AccessToken, ct);
+            if (!answer.IsSuccess || answer.Json.Objects() is not { } messages) return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
+            var nonce = NonceOf(work.DeliveryId);
+            if (messages.FirstOrDefault(message => message.Text("nonce") == nonce).Id("id") is { } found && !work.OwnedPostIds.Contains(found))
+                return new ReconcileOutcome.Found(found, UrlOf(work.Target, found));
+            if (messages.Count < Page || messages[0].Id("id") is not { } newest) return new ReconcileOutcome.NotListed();
+            after = newest;
+        }
+        return new ReconcileOutcome.Inconclusive("listing_too_long");
+    }
+
+    // At most 25 characters, and the same whenever this delivery is sent.
+    private static string NonceOf(Guid deliveryId) => System.Buffers.Text.Base64Url.EncodeToString(deliveryId.ToByteArray());
+
+    private string? UrlOf(PublishTarget target, string id) => target.Facts.GetValueOrDefault(GuildFact) is { } guild
+        ? ProviderText.Url(new Uri(settings.WebUrl, $"/channels/{guild}/{target.ProviderProfileId}/{id}").AbsoluteUri) : null;
+}
