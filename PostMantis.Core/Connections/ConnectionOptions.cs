@@ -15,6 +15,10 @@ public sealed class ConnectionOptions
     [Range(typeof(TimeSpan), "00:00:05", "7.00:00:00")]
     public TimeSpan RefreshAhead { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long before the end of a consent that cannot be renewed <c>profile.expiring</c> tells of it.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "60.00:00:00")]
+    public TimeSpan ExpiringAhead { get; set; } = TimeSpan.FromDays(7);
+
     /// <summary>An access token with less than this left is not used for a call.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan LeastLife { get; set; } = TimeSpan.FromSeconds(30);

@@ -268,7 +268,8 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
         connection.Status = ConnectionStatus.Active;
         connection.LastRefreshError = null;
         GrantStore.Put(vault, connection, tokens, now);
-        await GrantStore.ScheduleRefreshAsync(_db, connection, options.Value, now, ct);
+        await GrantStore.ScheduleRefreshAsync(_db, connection, options.Value, now, ct,
+            isRenewable: !string.IsNullOrEmpty(tokens.RefreshToken));
 
         // The renewed grant serves whatever the old one served.
         var waiting = await _db.Profiles.Where(p => p.ConnectionId == connection.Id

@@ -42,10 +42,12 @@ internal static class GrantStore
     }
 
     /// <summary>Makes sure that exactly one item waits to renew the tokens before they end.</summary>
-    public static async Task ScheduleRefreshAsync(
-        PostMantisDb db, Connection connection, ConnectionOptions options, DateTimeOffset now, CancellationToken ct)
+    /// <param name="isRenewable">Whether they can be: what cannot is told of ahead.</param>
+    public static async Task ScheduleRefreshAsync(PostMantisDb db, Connection connection, ConnectionOptions options,
+        DateTimeOffset now, CancellationToken ct, bool isRenewable = true)
     {
         if (RefreshAt(connection, options, now) is not { } runAt) return;
+        if (!isRenewable && connection.AccessTokenExpiresAt - options.ExpiringAhead is { } warnAt && warnAt > now) runAt = warnAt;
         await EnsureItemAsync(db, connection.Id, connection.UserId, runAt, now, ct);
     }
 

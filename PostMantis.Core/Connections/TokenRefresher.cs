@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
+using PostMantis.Core.Deliveries;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
@@ -59,6 +60,12 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases lease
                 return;
             }
             var tokens = GrantStore.Open(vault, connection);
+            if (string.IsNullOrEmpty(tokens.RefreshToken)
+                && connection.AccessTokenExpiresAt is { } end && end - time.GetUtcNow() > options.Value.RefreshAhead)
+            {
+                await unit.RunAsync(token => WarnAsync(lease, connection.Id, end, token), ct);
+                return;
+            }
             var outcome = string.IsNullOrEmpty(tokens.RefreshToken)
                 ? new RefreshOutcome.Revoked(Lost("The network gave nothing to renew the grant with."))
                 : await provider.Consent.RefreshAsync(tokens, ct);
@@ -85,11 +92,16 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases lease
             {
                 // Stored even by a worker whose lease ran out: the old pair is worth nothing any more.
                 case RefreshOutcome.Refreshed renewed:
+                    var lastLook = connection.RefreshedAt ?? connection.CreatedAt;
                     GrantStore.Put(vault, connection, renewed.Tokens, now, before);
                     (connection.RefreshedAt, connection.LastRefreshError) = (now, null);
                     await _db.SaveChangesAsync(ct);
                     await queue.SettleAsync([lease], ct);
                     await GrantStore.ScheduleRefreshAsync(_db, connection, options.Value, now, ct);
+
+                    // Told once: by the first renewal that comes so near to the end of what renews.
+                    if (connection.RefreshTokenExpiresAt is { } last && last - options.Value.ExpiringAhead is var near && near <= now && near > lastLook)
+                        await TellExpiringAsync(connection.Id, last, ct);
                     break;
                 case RefreshOutcome.Revoked revoked:
                     if ((await queue.SettleAsync([lease], ct)).Count == 0) return;
@@ -113,10 +125,37 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases lease
             }
         }
 
+        // Nothing can be renewed: a person hears of it in time, and at the end the grant is over.
+        private async Task WarnAsync(WorkLease lease, Guid connectionId, DateTimeOffset end, CancellationToken ct)
+        {
+            await TellExpiringAsync(connectionId, end, ct);
+            await queue.ReturnAsync([new WorkReturn(lease, end - options.Value.RefreshAhead, Counts: false)], ct);
+        }
+
+        private async Task TellExpiringAsync(Guid connectionId, DateTimeOffset end, CancellationToken ct)
+        {
+            var (profiles, atRisk) = await ProfilesAsync(connectionId, ct);
+            foreach (var profile in profiles)
+                events.Add(profile.UserId, EventTypes.ProfileExpiring, new JsonObject
+                {
+                    ["profile"] = ProfileResource.From(profile).ToJson(),
+                    ["expiresAt"] = UtcMillisecondsConverter.Format(end),
+                    ["deliveriesAtRisk"] = new JsonArray([.. atRisk[profile.Id]]),
+                }, profile.TestMode, profileId: profile.Id, provider: profile.Provider);
+            await _db.SaveChangesAsync(ct);
+            unit.AfterCommit(() => wakeUp.Signal(EventWriter.Loop));
+        }
+
+        private async Task<(List<Profile> Profiles, ILookup<Guid, JsonNode> AtRisk)> ProfilesAsync(Guid connectionId, CancellationToken ct)
+        {
+            var profiles = await _db.Profiles.Where(p => p.ConnectionId == connectionId && p.Status == ProfileStatus.Active)
+                .OrderBy(p => p.Id).ToListAsync(ct);
+            return (profiles, await DeliveriesAtRisk.ReadAsync(_db, [.. profiles.Select(p => p.Id)], ct));
+        }
+
         private async Task RequireReauthAsync(Connection connection, DateTimeOffset now, CancellationToken ct)
         {
-            var profiles = await _db.Profiles.Where(p => p.ConnectionId == connection.Id && p.Status == ProfileStatus.Active)
-                .OrderBy(p => p.Id).ToListAsync(ct);
+            var (profiles, atRisk) = await ProfilesAsync(connection.Id, ct);
             foreach (var profile in profiles)
             {
                 profile.RequireReauth(now);
@@ -124,6 +163,7 @@ public sealed class TokenRefresher(IServiceScopeFactory scopes, HeldLeases lease
                 {
                     ["profile"] = ProfileResource.From(profile).ToJson(),
                     ["reason"] = connection.LastRefreshError,
+                    ["deliveriesAtRisk"] = new JsonArray([.. atRisk[profile.Id]]),
                 }, profile.TestMode, profileId: profile.Id, provider: profile.Provider);
                 audit.AddSystem(profile.UserId, "profile.reauthRequired", ProfileResource.Kind, profile.Id,
                     detail: new JsonObject { ["reason"] = connection.LastRefreshError });

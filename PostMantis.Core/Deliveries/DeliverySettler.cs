@@ -361,12 +361,10 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         if (ids.Length == 0) return;
         var profiles = await _db.Profiles.FromSql(
             $"SELECT * FROM profiles WHERE id = ANY({ids}) AND status = 'active' ORDER BY id FOR UPDATE").ToListAsync(ct);
+        var atRisk = await DeliveriesAtRisk.ReadAsync(_db, ids, ct);
         foreach (var profile in profiles)
         {
             profile.RequireReauth(now);
-            var atRisk = await _db.Deliveries
-                .Where(d => d.ProfileId == profile.Id && d.Status == DeliveryStatus.Pending && d.ScheduledAt != null)
-                .OrderBy(d => d.ScheduledAt).Take(100).Select(d => new { d.Id, d.PostId, d.ScheduledAt }).ToListAsync(ct);
             outbox.Add(profile.UserId, EventTypes.ProfileReauthRequired, new JsonObject
             {
                 ["profile"] = new JsonObject
@@ -376,12 +374,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
                     ["name"] = profile.Name,
                     ["status"] = CamelCase.Of(profile.Status),
                 },
-                ["deliveriesAtRisk"] = new JsonArray([.. atRisk.Select(d => (JsonNode)new JsonObject
-                {
-                    ["id"] = d.Id,
-                    ["postId"] = d.PostId,
-                    ["scheduledAt"] = UtcMillisecondsConverter.Format(d.ScheduledAt!.Value),
-                })]),
+                ["deliveriesAtRisk"] = new JsonArray([.. atRisk[profile.Id]]),
             }, profile.TestMode, profileId: profile.Id, provider: profile.Provider);
             audit.AddSystem(profile.UserId, "profile.reauthRequired", "profile", profile.Id);
         }

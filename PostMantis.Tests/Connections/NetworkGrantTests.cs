@@ -57,6 +57,44 @@ public sealed class NetworkGrantTests
     }
 
     [Fact]
+    public async Task A_consent_that_cannot_be_renewed_is_told_of_ahead_and_then_ends()
+    {
+        await using var x = await SimulatorHost.StartAsync("x", TimeProvider.System);
+        await using var host = await StartAsync(x);
+        var (person, profile) = await ConnectAsync(host, x, "x");
+        var end = host.Clock.GetUtcNow().AddDays(60);
+        await host.InScopeAsync(async services =>
+        {
+            var db = services.GetRequiredService<Core.Persistence.PostMantisDb>();
+            var connection = await db.Connections.AsTracking().SingleAsync();
+            GrantStore.Put(services.GetRequiredService<Core.Vault.SecretVault>(), connection,
+                new GrantTokens { AccessToken = "lasting", AccessTokenExpiresAt = end }, host.Clock.GetUtcNow());
+            await db.SaveChangesAsync();
+            await db.WorkItems.ExecuteDeleteAsync();
+            await GrantStore.ScheduleRefreshAsync(db, connection, new ConnectionOptions(), host.Clock.GetUtcNow(), default, isRenewable: false);
+            return 0;
+        });
+        var later = host.Clock.GetUtcNow().AddDays(59);
+        var post = (await host.InScopeAsync(s => s.GetRequiredService<PostAcceptor>().CreateAsync(person, new JsonObject
+        {
+            ["post"] = new JsonObject { ["body"] = "At risk", ["scheduledAt"] = later.ToString("O") }, ["profiles"] = new JsonArray(profile.Id.ToString()),
+        }, default))).Post;
+        var refresher = host.Services.GetRequiredService<TokenRefresher>();
+        Task<List<Core.Outbox.Event>> EventsAsync(string type) => host.InDatabaseAsync(db => db.Events.AsNoTracking().Where(e => e.Type == type).ToListAsync());
+        host.Clock.Advance(TimeSpan.FromDays(52));
+        Assert.Equal(0, await refresher.RunOnceAsync(0, default));
+        host.Clock.Advance(TimeSpan.FromDays(1.1));
+        Assert.Equal(1, await refresher.RunOnceAsync(0, default));
+        Assert.Equal(0, await refresher.RunOnceAsync(0, default));
+        Assert.Contains(post.Id.ToString(), Assert.Single(await EventsAsync("profile.expiring")).Data.ToString(), StringComparison.Ordinal);
+        Assert.Empty(await EventsAsync("profile.reauthRequired"));
+        host.Clock.Advance(TimeSpan.FromDays(7));
+        Assert.Equal(1, await refresher.RunOnceAsync(0, default));
+        Assert.Single(await EventsAsync("profile.reauthRequired"));
+        Assert.Equal(ProfileStatus.ReauthRequired, (await host.InDatabaseAsync(db => db.Profiles.AsNoTracking().SingleAsync())).Status);
+    }
+
+    [Fact]
     public async Task Fields_are_asked_for_checked_and_kept_only_as_long_as_the_trip()
     {
         await using var mastodon = await SimulatorHost.StartAsync("mastodon", TimeProvider.System);
