@@ -18,6 +18,8 @@ internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher p
     public ProviderRules Rules { get; } = new(300, TextUnit.Graphemes, UrlCounts: null, BodyRequired: false, MaxMedia: 10,
         Link: true, MaxThreadParts: 20, FirstComment: true, AltText: true)
     {
+        LinkWithMedia = false,
+        Cover = false,
         Media = new MediaRules(
         [
             new MediaRule(MediaKind.Image, ["image/jpeg", "image/png", "image/webp"]) { MaxCount = 10, MaxBytes = 2_000_000 },
@@ -73,8 +75,6 @@ internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher p
         for (var i = 0; i < content.Thread.Count; i++)
             if (Encoding.UTF8.GetByteCount(content.Thread[i].Body) is > MostBytes and var partBytes)
                 issues.Add(new Issue($"/thread/{i}/body", Rule.TooLong, $"Bluesky takes at most {MostBytes} bytes.", Limit: MostBytes, Actual: partBytes, Unit: "utf8Bytes"));
-        if (content.Link is not null && content.Media.Count > 0)
-            issues.Add(new Issue("/link", Rule.Excluded, "Bluesky shows a link card or media, not both.", Fix: "Put the link into the text."));
         return issues;
     }
 }

@@ -16,6 +16,7 @@ internal sealed class DiscordProvider(DiscordConsent consent, DiscordPublisher p
         MaxThreadParts: 0, FirstComment: false, AltText: true)
     {
         MaxAlt = 1024,
+        Cover = false,
         Media = new MediaRules(
         [
             .. ((MediaKind[])[MediaKind.Image, MediaKind.Video, MediaKind.Audio, MediaKind.Document]).Select(kind => new MediaRule(kind, []) { MaxBytes = settings.FileBytes }),

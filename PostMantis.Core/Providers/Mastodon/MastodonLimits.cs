@@ -41,6 +41,7 @@ internal sealed record MastodonLimits(
     {
         MaxAlt = MaxAlt,
         FarMentionsCountAsNear = true,
+        Cover = false,
         Media = new MediaRules(
         [
             .. Rule(MediaKind.Image, Images, rule => rule with { MaxBytes = ImageBytes, MaxPixels = ImagePixels }),

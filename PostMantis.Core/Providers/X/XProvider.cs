@@ -32,6 +32,7 @@ internal sealed partial class XProvider(XConsent consent, XPublisher publisher, 
     {
         MaxAlt = 1000,
         NamesCountAsUrls = true,
+        Cover = false,
         Media = new MediaRules(
         [
             new MediaRule(MediaKind.Image, ["image/jpeg", "image/png", "image/webp", "image/gif"]) { MaxCount = 4, MaxBytes = 5_000_000 },
