@@ -31,10 +31,11 @@ internal sealed class DeliveryFiles(
         await using (var scope = scopes.CreateAsyncScope())
             artifacts = await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Artifacts.AsNoTracking()
                 .Where(a => a.UserId == delivery.UserId && ids.Contains(a.Id)).ToDictionaryAsync(a => a.Id, ct);
+        var rules = provider.RulesFor(delivery.Content, provider.RulesOf(account)).Media;
         Dictionary<Guid, PublishFile> files = [];
         foreach (var id in ids)
         {
-            var (file, error) = await LoadAsync(artifacts.GetValueOrDefault(id), provider, account, ct);
+            var (file, error) = await LoadAsync(artifacts.GetValueOrDefault(id), rules, provider.DisplayName, ct);
             if (error is not null) return new LoadedFiles(files, error);
             files[id] = file!;
         }
@@ -42,10 +43,10 @@ internal sealed class DeliveryFiles(
     }
 
     private async Task<(PublishFile? File, DeliveryError? Error)> LoadAsync(
-        Artifact? artifact, IProvider provider, IReadOnlyDictionary<string, string> account, CancellationToken ct)
+        Artifact? artifact, MediaRules? rules, string network, CancellationToken ct)
     {
         if (artifact?.Facts is not { } facts) return (null, MediaErrors.Of(artifact));
-        var plan = ContentRules.PlanMedia(facts, provider.RulesOf(account).Media, versions.Tools, provider.DisplayName);
+        var plan = ContentRules.PlanMedia(facts, rules, versions.Tools, network);
         if (plan.Verdict == MediaVerdict.Refuse) return (null, MediaErrors.Of(plan.Issues));
         if (plan.Recipe is not { } recipe)
         {

@@ -59,8 +59,8 @@ public static class ContentRules
     {
         ArgumentNullException.ThrowIfNull(provider);
         ArgumentNullException.ThrowIfNull(content);
-        var rules = account is null ? provider.Rules : provider.RulesOf(account);
         var sent = Resolve(content, profileId, provider.Id);
+        var rules = provider.RulesFor(sent, account is null ? provider.Rules : provider.RulesOf(account));
         var change = content.Overrides.GetValueOrDefault(profileId);
         var bodyAt = change?.Body is null ? PostInput.Pointers.Body : PostInput.Pointers.Override(profileId, "body");
         var mediaAt = change?.Media is null ? PostInput.Pointers.Media : PostInput.Pointers.Override(profileId, "media");
@@ -146,6 +146,9 @@ public static class ContentRules
                     rules.MaxComment ?? rules.MaxText, commentLength, CamelCase.Of(rules.Unit));
         }
 
+        foreach (var issue in DetailRules.Check(provider.DisplayName, sent, rules, bodyAt, mediaAt, facts))
+            yield return issue with { ProfileId = profileId, Provider = provider.Id };
+
         var optionsAt = change?.Options is null
             ? $"/providerOptions/{provider.Id}"
             : PostInput.Pointers.Override(profileId, "options");
@@ -217,7 +220,8 @@ public static class ContentRules
         var mediaAt = content.Overrides.GetValueOrDefault(profileId)?.Media is null
             ? PostInput.Pointers.Media
             : PostInput.Pointers.Override(profileId, "media");
-        return [.. Lists(Resolve(content, profileId, provider.Id), provider.RulesOf(account), mediaAt).SelectMany(list =>
+        var sent = Resolve(content, profileId, provider.Id);
+        return [.. Lists(sent, provider.RulesFor(sent, provider.RulesOf(account)), mediaAt).SelectMany(list =>
             list.Items.Select((item, i) => Planned($"{list.At}/{i}", item, list.Rules)))];
 
         PlannedMedia Planned(string at, MediaItem item, MediaRules? rules)

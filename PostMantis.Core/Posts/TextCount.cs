@@ -38,6 +38,7 @@ public static partial class TextCount
             TextUnit.Graphemes => new StringInfo(text).LengthInTextElements,
             TextUnit.Utf8Bytes => Encoding.UTF8.GetByteCount(text),
             TextUnit.Weighted => Weighted(text),
+            TextUnit.EmojiAsBytes => EmojiAsBytes(text),
             _ => throw new ArgumentOutOfRangeException(nameof(unit), unit, null),
         };
     }
@@ -70,6 +71,24 @@ public static partial class TextCount
         }
         return weight;
     }
+
+    private const int EmojiVariation = 0xFE0F;
+
+    private static int EmojiAsBytes(string text)
+    {
+        var count = 0;
+        var elements = StringInfo.GetTextElementEnumerator(text);
+        while (elements.MoveNext())
+        {
+            var element = elements.GetTextElement();
+            count += element.EnumerateRunes().Any(IsEmoji) ? Encoding.UTF8.GetByteCount(element) : element.EnumerateRunes().Count();
+        }
+        return count;
+    }
+
+    // Symbols of the emoji blocks, flags, and whatever is asked to look like one.
+    private static bool IsEmoji(Rune rune) => rune.Value is EmojiVariation or CombiningKeycap
+        or (>= 0x1F000 and <= 0x1FAFF) or (>= 0x2600 and <= 0x27BF);
 
     // Punctuation at the end belongs to the sentence.
     [GeneratedRegex(@"https?://[^\s<>""]*[^\s<>"".,;:!?)\]]", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]

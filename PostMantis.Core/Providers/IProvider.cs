@@ -24,6 +24,10 @@ public interface IProvider
     /// <summary>The rules of one account, by the facts of its profile (<see cref="IAccountLimits"/>).</summary>
     ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) => Rules;
 
+    /// <summary>The rules for one post, where its options choose the kind of post.</summary>
+    /// <param name="rules">Those of the account.</param>
+    ProviderRules RulesFor(DeliveryContent content, ProviderRules rules) => rules;
+
     /// <summary>What one account offers for options, by option, by the facts of its profile.</summary>
     JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts) => [];
 
@@ -77,6 +81,9 @@ public enum TextUnit
     Graphemes,
     Weighted,
     Utf8Bytes,
+
+    /// <summary>Code points, but what a reader sees as one emoji counts as its UTF-8 bytes.</summary>
+    EmojiAsBytes,
 }
 
 /// <summary>What a network takes, read by the one rule engine behind validate, create, edit, the composer and publish.</summary>
@@ -122,6 +129,18 @@ public sealed record ProviderRules(
 
     /// <summary>Whether a moment of a film can be its cover.</summary>
     public bool Cover { get; init; } = true;
+
+    /// <summary>Hashtags in one text.</summary>
+    public int? MaxHashtags { get; init; }
+
+    /// <summary>Hashtags in one text that the network advises not to exceed: more of them are warned of.</summary>
+    public int? AdvisedHashtags { get; init; }
+
+    /// <summary>Names with @ in one text.</summary>
+    public int? MaxMentions { get; init; }
+
+    /// <summary>Different web addresses in one text, a link card among them.</summary>
+    public int? MaxLinks { get; init; }
 }
 
 /// <summary>How long the text of a post may be that has a file of a kind.</summary>

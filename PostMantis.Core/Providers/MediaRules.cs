@@ -87,6 +87,9 @@ public sealed record MediaRule(MediaKind Kind, IReadOnlyList<string> Types)
 
     /// <summary>Pages of a document.</summary>
     public int? MaxPages { get; init; }
+
+    /// <summary>Whether a file of this class has alternative text, where the network knows it at all.</summary>
+    public bool AltText { get; init; } = true;
 }
 
 /// <summary>What media a network takes; data for the one rule engine.</summary>

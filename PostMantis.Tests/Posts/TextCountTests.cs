@@ -72,6 +72,10 @@ public sealed class TextCountTests
         new ProviderRules(500, TextUnit.Graphemes, 23, false, 4, false, 0, false, true) { FarMentionsCountAsNear = true }));
 
     [Fact]
+    public void Emoji_as_bytes_count_no_less_than_points_and_no_more_than_bytes() => _texts.Sample(text => Assert.InRange(
+        TextCount.Of(text, TextUnit.EmojiAsBytes), TextCount.Of(text, TextUnit.CodePoints), TextCount.Of(text, TextUnit.Utf8Bytes)));
+
+    [Fact]
     public void A_url_costs_its_fixed_price_however_long_it_is() =>
         Gen.Select(Gen.Char.AlphaNumeric.Array[1, 200], Gen.Int[1, 50]).Sample((path, price) =>
         {
