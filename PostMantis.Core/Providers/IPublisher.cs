@@ -57,7 +57,7 @@ public abstract class PublishWork
     /// <summary>Parts already live, for a retry that resumes at the failed one.</summary>
     public required IReadOnlyList<DeliveryPart> Parts { get; init; }
 
-    /// <summary>Handles saved earlier in this attempt (container id, session URI, own key).</summary>
+    /// <summary>Handles saved in this attempt so far (container id, session URI, own key).</summary>
     public required IReadOnlyDictionary<string, string> Handles { get; init; }
 
     /// <summary>Stores a handle durably before the next step; throws when the lease is lost.</summary>

@@ -9,6 +9,9 @@ internal sealed class RoomRules(string root)
     private static readonly string[] _unawareOfDeliveries =
         ["Posts", "Profiles", "Vault", "Queue", "Media", "Providers", "Outbox", "Budgets"];
 
+    // Three networks of one company speak one API.
+    private static readonly string[] _ofMeta = ["Providers.Facebook", "Providers.Instagram", "Providers.Threads"];
+
     /// <summary>One line for each type that sees what its room may not.</summary>
     public string[] Violations(Assembly assembly) =>
         [.. from use in TypeUses.Within(assembly)
@@ -23,7 +26,7 @@ internal sealed class RoomRules(string root)
     {
         "Common" => false,
         "Outbox" => used is not ("Deliveries" or "Webhooks"),
-        _ when IsNetwork(user) => used is "Providers" or "Common",
+        _ when IsNetwork(user) => used is "Providers" or "Common" || (used == "Providers.Meta" && _ofMeta.Contains(user)),
         _ when _unawareOfDeliveries.Contains(user) => used != "Deliveries",
         _ => true,
     };

@@ -21,6 +21,9 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
     /// <summary>What happens after that many handles were saved: the process is killed.</summary>
     public int? KilledAfterHandles { get; init; }
 
+    /// <summary>How often a handle was saved.</summary>
+    public int Saves => _count;
+
     public List<LearnedBudget> Learned { get; } = [];
 
     public static TestPublishWork For(Destination destination, GrantTokens tokens, string body, TimeProvider time,
@@ -54,9 +57,9 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
     }
 
     /// <summary>The same attempt taken up again, with all that was saved.</summary>
-    public TestPublishWork Resume()
+    public TestPublishWork Resume(int? killedAfterHandles = null)
     {
-        var saved = new Dictionary<string, string>(_saved);
+        Dictionary<string, string> saved = new(_saved);
         return new TestPublishWork(time)
         {
             DeliveryId = DeliveryId,
@@ -71,6 +74,7 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
             _saved = saved,
             MarkedAt = MarkedAt,
             CallStarted = CallStarted,
+            KilledAfterHandles = killedAfterHandles,
         };
     }
 
