@@ -11,7 +11,7 @@ public sealed class ConnectionOptions
     [Range(typeof(TimeSpan), "00:01:00", "1.00:00:00")]
     public TimeSpan SessionLifetime { get; set; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How long before its end an access token is renewed; at most half of its life.</summary>
+    /// <summary>How long before its end an access token is renewed: at least a tenth of its life, at most half.</summary>
     [Range(typeof(TimeSpan), "00:00:05", "7.00:00:00")]
     public TimeSpan RefreshAhead { get; set; } = TimeSpan.FromMinutes(5);
 

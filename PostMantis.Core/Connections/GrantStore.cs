@@ -65,11 +65,14 @@ internal static class GrantStore
             """, ct);
     }
 
-    /// <summary>When to renew: ahead of the end, but never before half of what is left has passed.</summary>
+    /// <summary>
+    /// When to renew: ahead of the end, of long-lived tokens by a tenth of their life, but never before half of what is left
+    /// has passed.
+    /// </summary>
     public static DateTimeOffset? RefreshAt(Connection connection, ConnectionOptions options, DateTimeOffset now)
     {
         if (connection.AccessTokenExpiresAt is not { } end) return null;
-        var half = TimeSpan.FromTicks(Math.Max(0, (end - now).Ticks) / 2);
-        return end - (options.RefreshAhead < half ? options.RefreshAhead : half);
+        var life = Math.Max(0, (end - now).Ticks);
+        return end - TimeSpan.FromTicks(Math.Min(Math.Max(options.RefreshAhead.Ticks, life / 10), life / 2));
     }
 }
