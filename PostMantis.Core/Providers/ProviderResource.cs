@@ -8,14 +8,19 @@ namespace PostMantis.Core.Providers;
 /// <param name="ExcludedCharacters">Characters that no text may hold.</param>
 /// <param name="MaxComment">The longest first comment.</param>
 /// <param name="MaxAltText">The longest alternative text in UTF-16 units; null: any.</param>
+/// <param name="MaxHashtags">In one text; null: any number.</param>
+/// <param name="AdvisedHashtags">More of them are warned of.</param>
+/// <param name="MaxMentions">Names with @ in one text; null: any number.</param>
+/// <param name="MaxLinks">Different web addresses in one text, a link card among them; null: any number.</param>
 public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Required, IReadOnlyList<TextWith> With,
-    string ExcludedCharacters, int MaxComment, int? MaxAltText)
+    string ExcludedCharacters, int MaxComment, int? MaxAltText, int? MaxHashtags, int? AdvisedHashtags, int? MaxMentions, int? MaxLinks)
 {
     public static TextLimits Of(ProviderRules rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
         return new TextLimits(rules.MaxText, rules.Unit, rules.UrlCounts, rules.BodyRequired, rules.TextWith,
-            rules.ExcludedCharacters, rules.MaxComment ?? rules.MaxText, rules.MaxAlt);
+            rules.ExcludedCharacters, rules.MaxComment ?? rules.MaxText, rules.MaxAlt, rules.MaxHashtags,
+            rules.AdvisedHashtags, rules.MaxMentions, rules.MaxLinks);
     }
 }
 
