@@ -352,7 +352,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         (delivery.Status, delivery.UpdatedAt) = (next, now);
     }
 
-    // A definite auth error is the profile's news as much as the delivery's.
+    // A definite auth error is the profile's news as much as the delivery's, and that of all who share its grant.
     private async Task RequireReauthAsync(IEnumerable<Settlement> own, DateTimeOffset now, CancellationToken ct)
     {
         var ids = own.Where(s => s.Outcome is PublishOutcome.Rejected { Error.Code: DeliveryErrorCode.AuthRevoked }
@@ -360,8 +360,12 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
             .Select(s => s.Claimed.Profile.Id).Distinct().ToArray();
         if (ids.Length == 0) return;
         var profiles = await _db.Profiles.FromSql(
-            $"SELECT * FROM profiles WHERE id = ANY({ids}) AND status = 'active' ORDER BY id FOR UPDATE").ToListAsync(ct);
-        var atRisk = await DeliveriesAtRisk.ReadAsync(_db, ids, ct);
+            $"""
+            SELECT * FROM profiles WHERE status = 'active'
+                AND connection_id IN (SELECT connection_id FROM profiles WHERE id = ANY({ids}))
+            ORDER BY id FOR UPDATE
+            """).ToListAsync(ct);
+        var atRisk = await DeliveriesAtRisk.ReadAsync(_db, [.. profiles.Select(profile => profile.Id)], ct);
         foreach (var profile in profiles)
         {
             profile.RequireReauth(now);
