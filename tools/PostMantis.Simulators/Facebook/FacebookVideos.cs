@@ -178,7 +178,8 @@ internal sealed class FacebookVideos(FacebookNetwork network, FacebookPosts post
         var processing = new JsonObject { ["status"] = !ready ? video.ReadyAt is null ? "not_started" : "in_progress"
             : video.Error is null ? "complete" : "error" };
         if (ready && video.Error is not null) processing["error"] = new JsonObject { ["message"] = video.Error };
-        var publishing = new JsonObject { ["status"] = video.Post is null ? "not_started" : "complete" };
+        var publishing = new JsonObject { ["status"] = video.Post is not null ? "complete"
+            : video.Finish is null ? "not_started" : "in_progress" };
         if (video.Post is not null) publishing["publish_status"] = "published";
         return new JsonObject
         {
