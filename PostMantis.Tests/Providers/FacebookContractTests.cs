@@ -302,7 +302,7 @@ public sealed class FacebookContractTests : MetaContract
                 if (verdict) taken++;
                 else refused++;
             }, iter: 250, threads: 1);
-        Assert.True(taken > 20 && refused > 40, $"{taken} taken, {refused} refused");
+        Assert.True(taken > 5 && refused > 20, $"{taken} taken, {refused} refused");
     }
 
     private async Task<bool?> AgreeAsync(

