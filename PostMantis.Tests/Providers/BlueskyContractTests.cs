@@ -257,6 +257,9 @@ public sealed class BlueskyContractTests : SimulatorContract
         return (granted.Tokens, granted.Account);
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) => TestFile.Of(MediaBytes.Jpeg(grain: grain), MediaKind.Image, "image/jpeg", 40, 30);
 
     private static TestFile Film() => TestFile.Of(MediaBytes.Mp4(), MediaKind.Video, "video/mp4", 640, 360, 5000);

@@ -209,6 +209,9 @@ public sealed class LinkedInContractTests : SimulatorContract
         Assert.Equal("#launch day", LittleText.Unescape(@"{hashtag|\#|launch} day"));
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) => TestFile.Of(MediaBytes.Jpeg(grain: grain), MediaKind.Image, "image/jpeg", 40, 30);
 
     private static TestFile Png() => TestFile.Of(MediaBytes.Png(), MediaKind.Image, "image/png", 40, 30);

@@ -170,6 +170,9 @@ public sealed class MastodonContractTests : SimulatorContract
         Assert.Single(await Simulator.JournalAsync());
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) =>
         TestFile.Of(MediaBytes.Jpeg(grain: grain), MediaKind.Image, "image/jpeg", 40, 30);
 

@@ -135,6 +135,9 @@ public sealed class PinterestContractTests : SimulatorContract
         Assert.Equal(film.Sha256, (await JournalAsync(Simulator))[0].Files[0].Sha256);
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) => TestFile.Of(MediaBytes.Jpeg(600, 900, grain: grain), MediaKind.Image, "image/jpeg", 600, 900);
 
     private static TestFile Png(int width = 600) => TestFile.Of(MediaBytes.Png(width, 900), MediaKind.Image, "image/png", width, 900);

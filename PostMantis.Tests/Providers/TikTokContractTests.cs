@@ -249,22 +249,30 @@ public sealed class TikTokContractTests : SimulatorContract
         Assert.Empty(work.Saved);
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync(Serve);
+
     private static JsonObject Public() => new() { ["privacyLevel"] = "publicToEveryone" };
 
     private static TestFile Film(int width = 360, int height = 640, int seconds = 5, int size = 3000) =>
         TestFile.Of(MediaBytes.Mp4(width, height, seconds, size: size), MediaKind.Video, "video/mp4", width, height, seconds * 1000);
 
+    private Uri Serve(string name, byte[] bytes)
+    {
+        _files.Files[name] = bytes;
+        return new Uri($"{_files.Address}/{name}");
+    }
+
     private TestFile Photo(string name, byte grain = 1, int width = 1080, int height = 1920)
     {
         var bytes = MediaBytes.Jpeg(width, height, grain: grain);
-        _files.Files[name] = bytes;
-        return TestFile.Of(bytes, MediaKind.Image, "image/jpeg", width, height, pullFrom: new Uri($"{_files.Address}/{name}"));
+        return TestFile.Of(bytes, MediaKind.Image, "image/jpeg", width, height, pullFrom: Serve(name, bytes));
     }
 
     private TestFile Png()
     {
-        _files.Files["png"] = MediaBytes.Png(400, 600);
-        return TestFile.Of(MediaBytes.Png(400, 600), MediaKind.Image, "image/png", 400, 600, pullFrom: new Uri($"{_files.Address}/png"));
+        var bytes = MediaBytes.Png(400, 600);
+        return TestFile.Of(bytes, MediaKind.Image, "image/png", 400, 600, pullFrom: Serve("png", bytes));
     }
 
     private static JsonObject Envelope(string code, string message) => new()

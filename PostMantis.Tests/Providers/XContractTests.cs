@@ -153,6 +153,9 @@ public sealed class XContractTests : SimulatorContract
 
     private string In(int seconds) => Time.GetUtcNow().AddSeconds(seconds).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) => TestFile.Of(MediaBytes.Jpeg(grain: grain), MediaKind.Image, "image/jpeg", 40, 30);
 
     private static TestFile Film() => TestFile.Of(MediaBytes.Mp4(size: 200_000), MediaKind.Video, "video/mp4", 640, 360, 5000);

@@ -194,6 +194,9 @@ public sealed class YouTubeContractTests : SimulatorContract
         Assert.Equal(DeliveryErrorCode.AccountRestricted, refused.Error.Code);
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static JsonObject Titled(string title = "Film") => new() { ["title"] = title };
 
     private static TestFile Film(int width = 640, int height = 360, int size = 3000) =>

@@ -77,7 +77,7 @@ public sealed class MediaPlanTests : IDisposable
         string name, string jpegOnly, string twoMegabytes, string sandbox)
     {
         Assert.SkipWhen(name is "mp4" or "webm" && MediaCorpus.NoFfmpeg is not null, MediaCorpus.NoFfmpeg ?? "");
-        var path = await MakeAsync(name);
+        var path = await MediaCorpus.MakeAsync(_folder, name);
         var facts = (await _inspector.InspectAsync(path, TestContext.Current.CancellationToken)).Facts!;
         await HoldsAsync(path, facts, _jpegOnly, jpegOnly);
         await HoldsAsync(path, facts, _twoMegabytes, twoMegabytes);
@@ -361,36 +361,6 @@ public sealed class MediaPlanTests : IDisposable
         var colour = pixels.GetPixel(x, y).ToColor()!;
         return colour switch { { R: > 200, B: < 60 } => "red", { B: > 200, R: < 60 } => "blue", _ => colour.ToString() };
     }
-
-    private async Task<string> MakeAsync(string name) => name switch
-    {
-        "mp4" => await MediaCorpus.VideoAsync(_folder, "a.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"),
-        "webm" => await MediaCorpus.VideoAsync(_folder, "a.webm", "-c:v", "libvpx", "-c:a", "libvorbis"),
-        _ => await WriteAsync(name, name switch
-        {
-            "jpeg" => MediaCorpus.Image(MagickFormat.Jpeg),
-            "png" => MediaCorpus.Image(MagickFormat.Png),
-            "alphaPng" => MediaCorpus.Image(MagickFormat.Png, alpha: true),
-            "webp" => MediaCorpus.Image(MagickFormat.WebP),
-            "alphaWebp" => MediaCorpus.Image(MagickFormat.WebP, alpha: true),
-            "avif" => MediaCorpus.Image(MagickFormat.Avif),
-            "bmp" => MediaCorpus.Image(MagickFormat.Bmp),
-            "tiff" => MediaCorpus.Image(MagickFormat.Tiff),
-            "gif" => MediaCorpus.Image(MagickFormat.Gif),
-            "cmyk" => MediaCorpus.Cmyk(),
-            "turned" => MediaCorpus.Oriented(3, gps: true),
-            "turnedTall" => MediaCorpus.Oriented(6, gps: true),
-            "animatedGif" => MediaCorpus.Animated(MagickFormat.Gif),
-            "animatedWebp" => MediaCorpus.Animated(MagickFormat.WebP),
-            "heavyJpeg" => MediaCorpus.Noise(MagickFormat.Jpeg, 1400, 1200),
-            "heavyPng" => MediaCorpus.Noise(MagickFormat.Png, 2000, 1800),
-            "tooTall" => MediaCorpus.Image(MagickFormat.Jpeg, 300, 900),
-            "tooWide" => MediaCorpus.Image(MagickFormat.Jpeg, 900, 300),
-            "pdf" => MediaCorpus.Pdf(),
-            "wav" => MediaCorpus.Wav(),
-            _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
-        }),
-    };
 
     private async Task<string> WriteAsync(string name, byte[] bytes)
     {

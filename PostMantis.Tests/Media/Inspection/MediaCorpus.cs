@@ -179,6 +179,64 @@ internal static class MediaCorpus
         return process.ExitCode == 0 ? path : throw new InvalidOperationException(error);
     }
 
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<Task<byte[]>>> _made = new();
+
+    /// <summary>Every file of the corpus.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        "jpeg", "png", "alphaPng", "webp", "alphaWebp", "avif", "bmp", "tiff", "gif", "cmyk", "turned", "turnedTall", "animatedGif",
+        "animatedWebp", "heavyJpeg", "heavyPng", "tooTall", "tooWide", "pdf", "wav", .. NoFfmpeg is null ? ["mp4", "webm"] : Array.Empty<string>(),
+    ];
+
+    /// <summary>Puts one file of the corpus in <paramref name="folder"/>; answers its path.</summary>
+    public static async Task<string> MakeAsync(string folder, string name)
+    {
+        var path = Path.Combine(folder, name);
+        // Drawing them takes longer than most of what is tried on them.
+        await File.WriteAllBytesAsync(path, await _made.GetOrAdd(name, wanted => new Lazy<Task<byte[]>>(() => DrawAsync(wanted))).Value);
+        return path;
+    }
+
+    private static async Task<byte[]> DrawAsync(string name) => name switch
+    {
+        "mp4" => await FilmAsync("a.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac"),
+        "webm" => await FilmAsync("a.webm", "-c:v", "libvpx", "-c:a", "libvorbis"),
+        "jpeg" => Image(MagickFormat.Jpeg),
+        "png" => Image(MagickFormat.Png),
+        "alphaPng" => Image(MagickFormat.Png, alpha: true),
+        "webp" => Image(MagickFormat.WebP),
+        "alphaWebp" => Image(MagickFormat.WebP, alpha: true),
+        "avif" => Image(MagickFormat.Avif),
+        "bmp" => Image(MagickFormat.Bmp),
+        "tiff" => Image(MagickFormat.Tiff),
+        "gif" => Image(MagickFormat.Gif),
+        "cmyk" => Cmyk(),
+        "turned" => Oriented(3, gps: true),
+        "turnedTall" => Oriented(6, gps: true),
+        "animatedGif" => Animated(MagickFormat.Gif),
+        "animatedWebp" => Animated(MagickFormat.WebP),
+        "heavyJpeg" => Noise(MagickFormat.Jpeg, 1400, 1200),
+        "heavyPng" => Noise(MagickFormat.Png, 2000, 1800),
+        "tooTall" => Image(MagickFormat.Jpeg, 300, 900),
+        "tooWide" => Image(MagickFormat.Jpeg, 900, 300),
+        "pdf" => Pdf(),
+        "wav" => Wav(),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
+    };
+
+    private static async Task<byte[]> FilmAsync(string fileName, params string[] codecs)
+    {
+        var folder = Directory.CreateTempSubdirectory("postmantis-film-");
+        try
+        {
+            return await File.ReadAllBytesAsync(await VideoAsync(folder.FullName, fileName, codecs));
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static bool Installed(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "")
         .Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, name)));
 }

@@ -99,7 +99,8 @@ internal sealed class TikTokPosts(TikTokNetwork network)
     {
         if (post.IsPhoto)
             return post.Files.Select(file => (Facts: ImageFacts.Read(file), file.LongLength)).Select(file =>
-                file.Facts?.MimeType is not ("image/jpeg" or "image/webp") || file.LongLength > Rules.PhotoBytes
+                file.Facts?.MimeType is not ("image/jpeg" or "image/webp") || file.Facts.Frames > 1
+                    || file.LongLength > Rules.PhotoBytes
                     ? "file_format_check_failed"
                 : Math.Max(file.Facts.Width, file.Facts.Height) > Rules.PhotoLongSide
                     || Math.Min(file.Facts.Width, file.Facts.Height) > Rules.PhotoShortSide
