@@ -142,6 +142,20 @@ public sealed class NetworkGrantTests
         Assert.Equal(600, (await LimitsAsync()).Text.Max);
     }
 
+    [Fact]
+    public async Task A_network_reads_who_we_are_and_nothing_else()
+    {
+        await using var host = await PostMantisHost.StartAsync();
+        using var known = await host.Client.GetAsync("/connect/clients/bluesky/client-metadata.json");
+        Assert.Equal((200, "application/json"), ((int)known.StatusCode, known.Content.Headers.ContentType?.MediaType));
+        Assert.Contains("\"dpop_bound_access_tokens\":true", await known.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        foreach (var path in new[] { "bluesky/other", "mastodon/client-metadata", "nowhere/client-metadata" })
+        {
+            using var unknown = await host.Client.GetAsync($"/connect/clients/{path}.json");
+            Assert.Equal(404, (int)unknown.StatusCode);
+        }
+    }
+
     private static Task<PostMantisHost> StartAsync(SimulatorHost network) => PostMantisHost.StartAsync(new Dictionary<string, string?>
     {
         ["Outbound:AllowedRanges:0"] = "127.0.0.0/8",
