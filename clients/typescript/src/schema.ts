@@ -582,6 +582,15 @@ export interface components {
         };
         /** @enum {string} */
         AttemptVerdict: "published" | "incomplete" | "rejected" | "retry" | "deferred" | "unconfirmed" | "released";
+        /** @description Options of Bluesky. */
+        BlueskyOptions: {
+            /** @description BCP 47 tags of the text's languages. */
+            languages?: string[];
+            /** @description Title of the link card; the link's host when left out. */
+            linkTitle?: string;
+            /** @description Text of the link card. */
+            linkDescription?: string;
+        };
         /** @description What a budget will hold at the moment of a delivery, as far as is known now. */
         BudgetCheck: {
             /** @description The rule's name; `network` for what the network last said is left. */
@@ -795,6 +804,8 @@ export interface components {
          * @enum {string}
          */
         DeliveryStatus: "pending" | "published" | "incomplete" | "failed" | "canceled" | "unknown";
+        /** @description Options of Discord. */
+        DiscordOptions: Record<string, never>;
         /** @description An event as callers read it, and as webhooks carry it. */
         Event: {
             /**
@@ -824,6 +835,17 @@ export interface components {
             data: components["schemas"]["Event"][];
             pagination: components["schemas"]["Pagination"];
         };
+        /** @description Options of Facebook. */
+        FacebookOptions: {
+            /**
+             * @description A reel is one upright video. A story has one file and no text.
+             * @default feed
+             * @enum {string}
+             */
+            placement: "feed" | "reel" | "story";
+            /** @description Of a video or reel. */
+            title?: string;
+        };
         /**
          * @description Rights outside the ladder, off by default.
          * @enum {string}
@@ -839,6 +861,25 @@ export interface components {
         /** @description One object. */
         HealthAnswer: {
             data: components["schemas"]["Health"];
+        };
+        /** @description Options of Instagram. */
+        InstagramOptions: {
+            /**
+             * @description A single video in the feed is a reel. A story has one file and no text.
+             * @default feed
+             * @enum {string}
+             */
+            placement: "feed" | "story";
+            /** @description Reels: whether it shows in the feed besides the reels tab. */
+            shareToFeed?: boolean;
+            /** @description Reels: a name for the sound. */
+            audioName?: string;
+            /** @description User names invited as co-authors. */
+            collaborators?: string[];
+            /** @description Id of the place's Facebook Page. */
+            locationId?: string;
+            /** @description Whether it is labelled as made by AI. */
+            aiGenerated?: boolean;
         };
         /** @description One thing wrong with a request: `errors[]` of a problem, `issues[]` of a draft or a dry run. */
         Issue: {
@@ -923,6 +964,24 @@ export interface components {
         /** @description A link shown as a card where the network has cards. */
         LinkCard: {
             url: string;
+        };
+        /** @description Options of LinkedIn. */
+        LinkedinOptions: {
+            /**
+             * @description Who sees the post; connections is for members, not for pages.
+             * @default public
+             * @enum {string}
+             */
+            visibility: "public" | "connections" | "loggedIn";
+            /**
+             * @description Whether others cannot share it.
+             * @default false
+             */
+            disableReshare: boolean;
+            /** @description Title of the document, film or link; otherwise its alternative text or name, or the link's host. */
+            title?: string;
+            /** @description What is said below the title of a link; LinkedIn does not look at the page itself. */
+            description?: string;
         };
         /** @description A post in a list; view=summary leaves out what is not required here. */
         ListedPost: {
@@ -1044,6 +1103,8 @@ export interface components {
             required: boolean;
             /** @description Whether images and video share a post. */
             mixedKinds: boolean;
+            /** @description Whether several pictures must be of one width and height. */
+            sameSize: boolean;
             /** @description One for each class of media, and what no rule is for is not taken; empty: only their number counts. */
             rules: components["schemas"]["MediaRule"][];
         };
@@ -1060,6 +1121,11 @@ export interface components {
              * @description Files of this class in one post.
              */
             maxCount: null | number;
+            /**
+             * Format: int32
+             * @description Files of this class that a post needs.
+             */
+            minCount: number;
             /** @description Whether a file of this class shares a post with no other class. */
             alone: boolean;
             /** Format: int64 */
@@ -1077,6 +1143,11 @@ export interface components {
             maxWidth: null | number;
             /** Format: int32 */
             maxHeight: null | number;
+            /**
+             * Format: int32
+             * @description Pixels of the shorter side, either way up.
+             */
+            maxShortSide: null | number;
             /**
              * Format: int64
              * @description Width × height; of animations width × height × pictures where long? MediaRule.MaxFramePixels says so.
@@ -1122,6 +1193,8 @@ export interface components {
              * @description Pages of a document.
              */
             maxPages: null | number;
+            /** @description Whether a file of this class has alternative text, where the network knows it at all. */
+            altText: boolean;
         };
         /** @description What a file would be converted to. */
         MediaTarget: {
@@ -1191,6 +1264,13 @@ export interface components {
          * @enum {string}
          */
         Permission: "read" | "draft" | "publish";
+        /** @description Options of Pinterest. */
+        PinterestOptions: {
+            /** @description Title of the pin. */
+            title?: string;
+            /** @description The number of a section of the board; GET /profiles/{id}/limits lists them under choices. */
+            boardSectionId?: string;
+        };
         /** @description A post as callers read it. */
         Post: {
             /** @constant */
@@ -1517,6 +1597,10 @@ export interface components {
             firstComment: boolean;
             link: boolean;
             altText: boolean;
+            /** @description Whether a link and files share a post. */
+            linkWithMedia: boolean;
+            /** @description Whether a moment of a film can be its cover. */
+            cover: boolean;
         };
         /** @description A slice of a list. */
         ProviderList: {
@@ -1525,8 +1609,18 @@ export interface components {
         };
         /** @description Options by provider, each in its own schema. */
         ProviderOptions: {
+            bluesky?: components["schemas"]["BlueskyOptions"];
+            discord?: components["schemas"]["DiscordOptions"];
+            facebook?: components["schemas"]["FacebookOptions"];
+            instagram?: components["schemas"]["InstagramOptions"];
+            linkedin?: components["schemas"]["LinkedinOptions"];
             mastodon?: components["schemas"]["MastodonOptions"];
+            pinterest?: components["schemas"]["PinterestOptions"];
             sandbox?: components["schemas"]["SandboxOptions"];
+            threads?: components["schemas"]["ThreadsOptions"];
+            tiktok?: components["schemas"]["TiktokOptions"];
+            x?: components["schemas"]["XOptions"];
+            youtube?: components["schemas"]["YoutubeOptions"];
         };
         /** @description When to publish; absent is now. */
         PublishPost: {
@@ -1609,12 +1703,105 @@ export interface components {
              */
             urlCounts: null | number;
             required: boolean;
+            /** @description The longest text of posts with files of some kinds, where it is another. */
+            with: components["schemas"]["TextWith"][];
+            /** @description Characters that no text may hold. */
+            excludedCharacters: string;
+            /**
+             * Format: int32
+             * @description The longest first comment.
+             */
+            maxComment: number;
+            /**
+             * Format: int32
+             * @description The longest alternative text in UTF-16 units; null: any.
+             */
+            maxAltText: null | number;
+            /**
+             * Format: int32
+             * @description In one text; null: any number.
+             */
+            maxHashtags: null | number;
+            /**
+             * Format: int32
+             * @description More of them are warned of.
+             */
+            advisedHashtags: null | number;
+            /**
+             * Format: int32
+             * @description Names with @ in one text; null: any number.
+             */
+            maxMentions: null | number;
+            /**
+             * Format: int32
+             * @description Different web addresses in one text, a link card among them; null: any number.
+             */
+            maxLinks: null | number;
         };
         /**
          * @description How a network counts text.
          * @enum {string}
          */
-        TextUnit: "utf16" | "codePoints" | "graphemes" | "weighted" | "utf8Bytes";
+        TextUnit: "utf16" | "codePoints" | "graphemes" | "weighted" | "utf8Bytes" | "emojiAsBytes";
+        /** @description How long the text of a post may be that has a file of a kind. */
+        TextWith: {
+            kind: components["schemas"]["MediaKind"];
+            /** Format: int32 */
+            maxText: number;
+        };
+        /** @description Options of Threads. */
+        ThreadsOptions: {
+            /** @description The post's topic; without it the first #tag of the text is. */
+            topicTag?: string;
+            /**
+             * @description Who may reply.
+             * @enum {string}
+             */
+            replyControl?: "everyone" | "accountsYouFollow" | "mentionedOnly";
+            /** @description Id of a post to quote. */
+            quotePostId?: string;
+        };
+        /** @description Options of TikTok. */
+        TiktokOptions: {
+            /**
+             * @description Who sees it; there is no default, and the account decides what is offered.
+             * @enum {string}
+             */
+            privacyLevel: "publicToEveryone" | "mutualFollowFriends" | "followerOfCreator" | "selfOnly";
+            /** @default false */
+            allowComments: boolean;
+            /**
+             * @description Films only.
+             * @default false
+             */
+            allowDuet: boolean;
+            /**
+             * @description Films only.
+             * @default false
+             */
+            allowStitch: boolean;
+            /**
+             * @description A paid partnership; never with selfOnly.
+             * @default false
+             */
+            brandedContent: boolean;
+            /**
+             * @description It promotes the creator's own business.
+             * @default false
+             */
+            ownBrand: boolean;
+            /** @default false */
+            aiGenerated: boolean;
+            /** @description Title of photos; the body is their description. */
+            photoTitle?: string;
+            /** @default 0 */
+            photoCoverIndex: number;
+            /**
+             * @description Photos only.
+             * @default false
+             */
+            autoAddMusic: boolean;
+        };
         /** @description Where to send the bytes of a reserved artifact. */
         UploadTicket: {
             /** Format: uuid */
@@ -1651,6 +1838,41 @@ export interface components {
             };
             /** @description Say nothing about the same content going to the same profile within 24 hours. */
             allowDuplicate?: null | boolean;
+        };
+        /** @description Options of X. */
+        XOptions: {
+            /**
+             * @description Who may answer; everyone when left out.
+             * @enum {string}
+             */
+            replySettings?: "following" | "mentionedUsers" | "subscribers" | "verified";
+            /** @description Says that the media were made with AI. */
+            madeWithAi?: boolean;
+            /** @description Says that somebody paid for the post. */
+            paidPartnership?: boolean;
+        };
+        /** @description Options of YouTube. */
+        YoutubeOptions: {
+            /** @description Title of the film, without < and >. */
+            title: string;
+            /**
+             * @default public
+             * @enum {string}
+             */
+            privacyStatus: "public" | "unlisted" | "private";
+            /** @description Together at most 500 characters; commas count, and a tag with a space costs two more. */
+            tags?: string[];
+            /** @description YouTube's number of a category, such as 22. */
+            categoryId?: string;
+            /** @default false */
+            madeForKids: boolean;
+            /**
+             * @description Whether it shows what never happened and looks real.
+             * @default false
+             */
+            syntheticMedia: boolean;
+            /** @default true */
+            notifySubscribers: boolean;
         };
     };
     responses: never;
@@ -2426,18 +2648,33 @@ export interface operations {
                      *             "max": 500,
                      *             "unit": "utf16",
                      *             "urlCounts": null,
-                     *             "required": false
+                     *             "required": false,
+                     *             "with": [
+                     *               {
+                     *                 "kind": "image",
+                     *                 "maxText": 0
+                     *               }
+                     *             ],
+                     *             "excludedCharacters": "text",
+                     *             "maxComment": 0,
+                     *             "maxAltText": null,
+                     *             "maxHashtags": null,
+                     *             "advisedHashtags": null,
+                     *             "maxMentions": null,
+                     *             "maxLinks": null
                      *           },
                      *           "media": {
                      *             "max": 0,
                      *             "required": false,
                      *             "mixedKinds": false,
+                     *             "sameSize": false,
                      *             "rules": [
                      *               {
                      *                 "kind": "image",
                      *                 "types": [],
                      *                 "animated": false,
                      *                 "maxCount": null,
+                     *                 "minCount": 0,
                      *                 "alone": false,
                      *                 "minBytes": null,
                      *                 "maxBytes": null,
@@ -2445,6 +2682,7 @@ export interface operations {
                      *                 "minHeight": null,
                      *                 "maxWidth": null,
                      *                 "maxHeight": null,
+                     *                 "maxShortSide": null,
                      *                 "maxPixels": null,
                      *                 "maxFramePixels": null,
                      *                 "maxFrames": null,
@@ -2459,7 +2697,8 @@ export interface operations {
                      *                 "maxBitRate": null,
                      *                 "videoCodecs": [],
                      *                 "audioCodecs": [],
-                     *                 "maxPages": null
+                     *                 "maxPages": null,
+                     *                 "altText": false
                      *               }
                      *             ]
                      *           },
@@ -2468,7 +2707,9 @@ export interface operations {
                      *             "maxThreadParts": 0,
                      *             "firstComment": false,
                      *             "link": false,
-                     *             "altText": false
+                     *             "altText": false,
+                     *             "linkWithMedia": false,
+                     *             "cover": false
                      *           },
                      *           "optionsSchema": {
                      *             "type": "object"
@@ -2658,18 +2899,33 @@ export interface operations {
                      *           "max": 500,
                      *           "unit": "utf16",
                      *           "urlCounts": null,
-                     *           "required": false
+                     *           "required": false,
+                     *           "with": [
+                     *             {
+                     *               "kind": "image",
+                     *               "maxText": 0
+                     *             }
+                     *           ],
+                     *           "excludedCharacters": "text",
+                     *           "maxComment": 0,
+                     *           "maxAltText": null,
+                     *           "maxHashtags": null,
+                     *           "advisedHashtags": null,
+                     *           "maxMentions": null,
+                     *           "maxLinks": null
                      *         },
                      *         "media": {
                      *           "max": 0,
                      *           "required": false,
                      *           "mixedKinds": false,
+                     *           "sameSize": false,
                      *           "rules": [
                      *             {
                      *               "kind": "image",
                      *               "types": [],
                      *               "animated": false,
                      *               "maxCount": null,
+                     *               "minCount": 0,
                      *               "alone": false,
                      *               "minBytes": null,
                      *               "maxBytes": null,
@@ -2677,6 +2933,7 @@ export interface operations {
                      *               "minHeight": null,
                      *               "maxWidth": null,
                      *               "maxHeight": null,
+                     *               "maxShortSide": null,
                      *               "maxPixels": null,
                      *               "maxFramePixels": null,
                      *               "maxFrames": null,
@@ -2691,7 +2948,8 @@ export interface operations {
                      *               "maxBitRate": null,
                      *               "videoCodecs": [],
                      *               "audioCodecs": [],
-                     *               "maxPages": null
+                     *               "maxPages": null,
+                     *               "altText": false
                      *             }
                      *           ]
                      *         },
@@ -2700,7 +2958,9 @@ export interface operations {
                      *           "maxThreadParts": 0,
                      *           "firstComment": false,
                      *           "link": false,
-                     *           "altText": false
+                     *           "altText": false,
+                     *           "linkWithMedia": false,
+                     *           "cover": false
                      *         },
                      *         "optionsSchema": {
                      *           "type": "object"
@@ -3304,18 +3564,33 @@ export interface operations {
                      *           "max": 500,
                      *           "unit": "utf16",
                      *           "urlCounts": null,
-                     *           "required": false
+                     *           "required": false,
+                     *           "with": [
+                     *             {
+                     *               "kind": "image",
+                     *               "maxText": 0
+                     *             }
+                     *           ],
+                     *           "excludedCharacters": "text",
+                     *           "maxComment": 0,
+                     *           "maxAltText": null,
+                     *           "maxHashtags": null,
+                     *           "advisedHashtags": null,
+                     *           "maxMentions": null,
+                     *           "maxLinks": null
                      *         },
                      *         "media": {
                      *           "max": 0,
                      *           "required": false,
                      *           "mixedKinds": false,
+                     *           "sameSize": false,
                      *           "rules": [
                      *             {
                      *               "kind": "image",
                      *               "types": [],
                      *               "animated": false,
                      *               "maxCount": null,
+                     *               "minCount": 0,
                      *               "alone": false,
                      *               "minBytes": null,
                      *               "maxBytes": null,
@@ -3323,6 +3598,7 @@ export interface operations {
                      *               "minHeight": null,
                      *               "maxWidth": null,
                      *               "maxHeight": null,
+                     *               "maxShortSide": null,
                      *               "maxPixels": null,
                      *               "maxFramePixels": null,
                      *               "maxFrames": null,
@@ -3337,7 +3613,8 @@ export interface operations {
                      *               "maxBitRate": null,
                      *               "videoCodecs": [],
                      *               "audioCodecs": [],
-                     *               "maxPages": null
+                     *               "maxPages": null,
+                     *               "altText": false
                      *             }
                      *           ]
                      *         },
@@ -3346,7 +3623,9 @@ export interface operations {
                      *           "maxThreadParts": 0,
                      *           "firstComment": false,
                      *           "link": false,
-                     *           "altText": false
+                     *           "altText": false,
+                     *           "linkWithMedia": false,
+                     *           "cover": false
                      *         },
                      *         "optionsSchema": {
                      *           "type": "object"

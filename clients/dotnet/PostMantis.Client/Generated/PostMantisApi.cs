@@ -4922,6 +4922,33 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Options of Bluesky.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class BlueskyOptions
+    {
+
+        /// <summary>
+        /// BCP 47 tags of the text's languages.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("languages")]
+        public System.Collections.Generic.IReadOnlyList<string>? Languages { get; set; } = default!;
+
+        /// <summary>
+        /// Title of the link card; the link's host when left out.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("linkTitle")]
+        public string? LinkTitle { get; set; } = default!;
+
+        /// <summary>
+        /// Text of the link card.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("linkDescription")]
+        public string? LinkDescription { get; set; } = default!;
+
+    }
+
+    /// <summary>
     /// What a budget will hold at the moment of a delivery, as far as is known now.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5555,6 +5582,15 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Options of Discord.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DiscordOptions
+    {
+
+    }
+
+    /// <summary>
     /// An event as callers read it, and as webhooks carry it.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5633,6 +5669,27 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Options of Facebook.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class FacebookOptions
+    {
+
+        /// <summary>
+        /// A reel is one upright video. A story has one file and no text.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("placement")]
+        public FacebookOptionsPlacement? Placement { get; set; } = default!;
+
+        /// <summary>
+        /// Of a video or reel.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("title")]
+        public string? Title { get; set; } = default!;
+
+    }
+
+    /// <summary>
     /// Rights outside the ladder, off by default.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5693,6 +5750,51 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
+
+    }
+
+    /// <summary>
+    /// Options of Instagram.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class InstagramOptions
+    {
+
+        /// <summary>
+        /// A single video in the feed is a reel. A story has one file and no text.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("placement")]
+        public InstagramOptionsPlacement? Placement { get; set; } = default!;
+
+        /// <summary>
+        /// Reels: whether it shows in the feed besides the reels tab.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("shareToFeed")]
+        public bool? ShareToFeed { get; set; } = default!;
+
+        /// <summary>
+        /// Reels: a name for the sound.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("audioName")]
+        public string? AudioName { get; set; } = default!;
+
+        /// <summary>
+        /// User names invited as co-authors.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("collaborators")]
+        public System.Collections.Generic.IReadOnlyList<string>? Collaborators { get; set; } = default!;
+
+        /// <summary>
+        /// Id of the place's Facebook Page.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("locationId")]
+        public string? LocationId { get; set; } = default!;
+
+        /// <summary>
+        /// Whether it is labelled as made by AI.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("aiGenerated")]
+        public bool? AiGenerated { get; set; } = default!;
 
     }
 
@@ -5946,6 +6048,39 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
+
+    }
+
+    /// <summary>
+    /// Options of LinkedIn.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class LinkedinOptions
+    {
+
+        /// <summary>
+        /// Who sees the post; connections is for members, not for pages.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("visibility")]
+        public LinkedinOptionsVisibility? Visibility { get; set; } = default!;
+
+        /// <summary>
+        /// Whether others cannot share it.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("disableReshare")]
+        public bool? DisableReshare { get; set; } = default!;
+
+        /// <summary>
+        /// Title of the document, film or link; otherwise its alternative text or name, or the link's host.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("title")]
+        public string? Title { get; set; } = default!;
+
+        /// <summary>
+        /// What is said below the title of a link; LinkedIn does not look at the page itself.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("description")]
+        public string? Description { get; set; } = default!;
 
     }
 
@@ -6240,6 +6375,12 @@ namespace PostMantis.Client
         public bool MixedKinds { get; set; } = default!;
 
         /// <summary>
+        /// Whether several pictures must be of one width and height.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("sameSize")]
+        public bool SameSize { get; set; } = default!;
+
+        /// <summary>
         /// One for each class of media, and what no rule is for is not taken; empty: only their number counts.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("rules")]
@@ -6288,6 +6429,12 @@ namespace PostMantis.Client
         public int? MaxCount { get; set; } = default!;
 
         /// <summary>
+        /// Files of this class that a post needs.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("minCount")]
+        public int MinCount { get; set; } = default!;
+
+        /// <summary>
         /// Whether a file of this class shares a post with no other class.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("alone")]
@@ -6313,6 +6460,12 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("maxHeight")]
         public int? MaxHeight { get; set; } = default!;
+
+        /// <summary>
+        /// Pixels of the shorter side, either way up.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxShortSide")]
+        public int? MaxShortSide { get; set; } = default!;
 
         /// <summary>
         /// Width × height; of animations width × height × pictures where long? MediaRule.MaxFramePixels says so.
@@ -6385,6 +6538,12 @@ namespace PostMantis.Client
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("maxPages")]
         public int? MaxPages { get; set; } = default!;
+
+        /// <summary>
+        /// Whether a file of this class has alternative text, where the network knows it at all.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("altText")]
+        public bool AltText { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -6633,6 +6792,27 @@ namespace PostMantis.Client
 
         [System.Runtime.Serialization.EnumMember(Value = @"publish")]
         Publish = 2,
+
+    }
+
+    /// <summary>
+    /// Options of Pinterest.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PinterestOptions
+    {
+
+        /// <summary>
+        /// Title of the pin.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("title")]
+        public string? Title { get; set; } = default!;
+
+        /// <summary>
+        /// The number of a section of the board; GET /profiles/{id}/limits lists them under choices.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("boardSectionId")]
+        public string? BoardSectionId { get; set; } = default!;
 
     }
 
@@ -7598,6 +7778,18 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("altText")]
         public bool AltText { get; set; } = default!;
 
+        /// <summary>
+        /// Whether a link and files share a post.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("linkWithMedia")]
+        public bool LinkWithMedia { get; set; } = default!;
+
+        /// <summary>
+        /// Whether a moment of a film can be its cover.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("cover")]
+        public bool Cover { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -7640,11 +7832,41 @@ namespace PostMantis.Client
     public partial class ProviderOptions
     {
 
+        [System.Text.Json.Serialization.JsonPropertyName("bluesky")]
+        public BlueskyOptions? Bluesky { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("discord")]
+        public DiscordOptions? Discord { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("facebook")]
+        public FacebookOptions? Facebook { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("instagram")]
+        public InstagramOptions? Instagram { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("linkedin")]
+        public LinkedinOptions? Linkedin { get; set; } = default!;
+
         [System.Text.Json.Serialization.JsonPropertyName("mastodon")]
         public MastodonOptions? Mastodon { get; set; } = default!;
 
+        [System.Text.Json.Serialization.JsonPropertyName("pinterest")]
+        public PinterestOptions? Pinterest { get; set; } = default!;
+
         [System.Text.Json.Serialization.JsonPropertyName("sandbox")]
         public SandboxOptions? Sandbox { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("threads")]
+        public ThreadsOptions? Threads { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("tiktok")]
+        public TiktokOptions? Tiktok { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("x")]
+        public XOptions? X { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("youtube")]
+        public YoutubeOptions? Youtube { get; set; } = default!;
 
     }
 
@@ -7917,6 +8139,54 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("required")]
         public bool Required { get; set; } = default!;
 
+        /// <summary>
+        /// The longest text of posts with files of some kinds, where it is another.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("with")]
+        public System.Collections.Generic.IReadOnlyList<TextWith> With { get; set; } = new System.Collections.Generic.List<TextWith>();
+
+        /// <summary>
+        /// Characters that no text may hold.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("excludedCharacters")]
+        public string ExcludedCharacters { get; set; } = default!;
+
+        /// <summary>
+        /// The longest first comment.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxComment")]
+        public int MaxComment { get; set; } = default!;
+
+        /// <summary>
+        /// The longest alternative text in UTF-16 units; null: any.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxAltText")]
+        public int? MaxAltText { get; set; } = default!;
+
+        /// <summary>
+        /// In one text; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxHashtags")]
+        public int? MaxHashtags { get; set; } = default!;
+
+        /// <summary>
+        /// More of them are warned of.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("advisedHashtags")]
+        public int? AdvisedHashtags { get; set; } = default!;
+
+        /// <summary>
+        /// Names with @ in one text; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxMentions")]
+        public int? MaxMentions { get; set; } = default!;
+
+        /// <summary>
+        /// Different web addresses in one text, a link card among them; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxLinks")]
+        public int? MaxLinks { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -7950,6 +8220,120 @@ namespace PostMantis.Client
 
         [System.Runtime.Serialization.EnumMember(Value = @"utf8Bytes")]
         Utf8Bytes = 4,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"emojiAsBytes")]
+        EmojiAsBytes = 5,
+
+    }
+
+    /// <summary>
+    /// How long the text of a post may be that has a file of a kind.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class TextWith
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("kind")]
+        public MediaKind Kind { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("maxText")]
+        public int MaxText { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// Options of Threads.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ThreadsOptions
+    {
+
+        /// <summary>
+        /// The post's topic; without it the first #tag of the text is.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("topicTag")]
+        public string? TopicTag { get; set; } = default!;
+
+        /// <summary>
+        /// Who may reply.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("replyControl")]
+        public ThreadsOptionsReplyControl? ReplyControl { get; set; } = default!;
+
+        /// <summary>
+        /// Id of a post to quote.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("quotePostId")]
+        public string? QuotePostId { get; set; } = default!;
+
+    }
+
+    /// <summary>
+    /// Options of TikTok.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class TiktokOptions
+    {
+
+        /// <summary>
+        /// Who sees it; there is no default, and the account decides what is offered.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("privacyLevel")]
+        public TiktokOptionsPrivacyLevel PrivacyLevel { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("allowComments")]
+        public bool? AllowComments { get; set; } = default!;
+
+        /// <summary>
+        /// Films only.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("allowDuet")]
+        public bool? AllowDuet { get; set; } = default!;
+
+        /// <summary>
+        /// Films only.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("allowStitch")]
+        public bool? AllowStitch { get; set; } = default!;
+
+        /// <summary>
+        /// A paid partnership; never with selfOnly.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("brandedContent")]
+        public bool? BrandedContent { get; set; } = default!;
+
+        /// <summary>
+        /// It promotes the creator's own business.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("ownBrand")]
+        public bool? OwnBrand { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("aiGenerated")]
+        public bool? AiGenerated { get; set; } = default!;
+
+        /// <summary>
+        /// Title of photos; the body is their description.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("photoTitle")]
+        public string? PhotoTitle { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("photoCoverIndex")]
+        public int? PhotoCoverIndex { get; set; } = default!;
+
+        /// <summary>
+        /// Photos only.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("autoAddMusic")]
+        public bool? AutoAddMusic { get; set; } = default!;
 
     }
 
@@ -8055,6 +8439,120 @@ namespace PostMantis.Client
 
     }
 
+    /// <summary>
+    /// Options of X.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class XOptions
+    {
+
+        /// <summary>
+        /// Who may answer; everyone when left out.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("replySettings")]
+        public XOptionsReplySettings? ReplySettings { get; set; } = default!;
+
+        /// <summary>
+        /// Says that the media were made with AI.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("madeWithAi")]
+        public bool? MadeWithAi { get; set; } = default!;
+
+        /// <summary>
+        /// Says that somebody paid for the post.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("paidPartnership")]
+        public bool? PaidPartnership { get; set; } = default!;
+
+    }
+
+    /// <summary>
+    /// Options of YouTube.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class YoutubeOptions
+    {
+
+        /// <summary>
+        /// Title of the film, without &lt; and &gt;.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("title")]
+        public string Title { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("privacyStatus")]
+        public YoutubeOptionsPrivacyStatus? PrivacyStatus { get; set; } = default!;
+
+        /// <summary>
+        /// Together at most 500 characters; commas count, and a tag with a space costs two more.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("tags")]
+        public System.Collections.Generic.IReadOnlyList<string>? Tags { get; set; } = default!;
+
+        /// <summary>
+        /// YouTube's number of a category, such as 22.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("categoryId")]
+        public string? CategoryId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("madeForKids")]
+        public bool? MadeForKids { get; set; } = default!;
+
+        /// <summary>
+        /// Whether it shows what never happened and looks real.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("syntheticMedia")]
+        public bool? SyntheticMedia { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("notifySubscribers")]
+        public bool? NotifySubscribers { get; set; } = default!;
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<FacebookOptionsPlacement>))]
+    public enum FacebookOptionsPlacement
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
+        Feed = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"reel")]
+        Reel = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"story")]
+        Story = 2,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<InstagramOptionsPlacement>))]
+    public enum InstagramOptionsPlacement
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
+        Feed = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"story")]
+        Story = 1,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<LinkedinOptionsVisibility>))]
+    public enum LinkedinOptionsVisibility
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"public")]
+        Public = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"connections")]
+        Connections = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"loggedIn")]
+        LoggedIn = 2,
+
+    }
+
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
     [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<MastodonOptionsVisibility>))]
     public enum MastodonOptionsVisibility
@@ -8083,6 +8581,76 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("fault")]
         public FaultsFault Fault { get; set; } = default!;
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<ThreadsOptionsReplyControl>))]
+    public enum ThreadsOptionsReplyControl
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"everyone")]
+        Everyone = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"accountsYouFollow")]
+        AccountsYouFollow = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"mentionedOnly")]
+        MentionedOnly = 2,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<TiktokOptionsPrivacyLevel>))]
+    public enum TiktokOptionsPrivacyLevel
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"publicToEveryone")]
+        PublicToEveryone = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"mutualFollowFriends")]
+        MutualFollowFriends = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"followerOfCreator")]
+        FollowerOfCreator = 2,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"selfOnly")]
+        SelfOnly = 3,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<XOptionsReplySettings>))]
+    public enum XOptionsReplySettings
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"following")]
+        Following = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"mentionedUsers")]
+        MentionedUsers = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"subscribers")]
+        Subscribers = 2,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"verified")]
+        Verified = 3,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<YoutubeOptionsPrivacyStatus>))]
+    public enum YoutubeOptionsPrivacyStatus
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"public")]
+        Public = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"unlisted")]
+        Unlisted = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"private")]
+        Private = 2,
 
     }
 
