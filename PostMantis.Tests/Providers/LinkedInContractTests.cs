@@ -188,6 +188,11 @@ public sealed class LinkedInContractTests : SimulatorContract
         await RunAsync(work.Resume());
         await RunAsync(WorkOf(Kinds[8], parts: lost.Parts));
         Assert.Equal(2, (await JournalAsync(Simulator)).Count);
+        // A post found again after a crash: the comment of the attempt before is there.
+        var root = lost.Parts.Where(p => p.Kind == PartKind.Root).Append(new DeliveryPart(1, PartKind.FirstComment, PartStatus.Pending));
+        var found = Assert.IsType<PublishOutcome.Published>((await RunAsync(WorkOf(Kinds[8], parts: [.. root]))).Outcome);
+        Assert.Equal((await JournalAsync(Simulator))[1].Id, found.Parts.Single(p => p.Kind == PartKind.FirstComment).ProviderPostId);
+        Assert.Equal(2, (await JournalAsync(Simulator)).Count);
         var tooLong = Kinds[8] with { Body = "Another", FirstComment = new string('x', 1251) };
         Assert.Equal(Rule.TooLong, Assert.Single(IssuesOf(tooLong)).Rule);
         var failed = Assert.IsType<PublishOutcome.Published>((await RunAsync(WorkOf(tooLong))).Outcome);

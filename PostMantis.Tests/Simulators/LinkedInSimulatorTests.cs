@@ -313,6 +313,11 @@ public sealed class LinkedInSimulatorTests : IAsyncLifetime
         Assert.Equal(404, (await CommentAsync("urn:li:share:1", "first", token)).Code);
         var entry = (await _linkedin.JournalAsync())[1];
         Assert.Equal(("comment", "(first)", urn), (entry.Kind, entry.Text, entry.Details["on"]));
+        Assert.Equal(403, (await GetAsync($"/rest/socialActions/{Uri.EscapeDataString(urn)}/comments", token)).Code);
+        var below = (await CreateAsync(token, "Of a page", Page)).Header("x-restli-id");
+        await CommentAsync(below, "second", token);
+        var listed = (await GetAsync($"/rest/socialActions/{Uri.EscapeDataString(below)}/comments", token)).Json["elements"]!;
+        Assert.Equal((1, "second", Person), (listed.AsArray().Count, (string)listed[0]!["message"]!["text"]!, (string)listed[0]!["actor"]!));
     }
 
     [Fact]

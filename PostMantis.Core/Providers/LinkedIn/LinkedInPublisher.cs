@@ -19,6 +19,7 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
     {
         ArgumentNullException.ThrowIfNull(work);
         var parts = work.Parts.ToList();
+        var isLater = parts.Exists(p => p is { Kind: PartKind.Root, Status: PartStatus.Published });
         if (parts.Find(p => p is { Kind: PartKind.Root, Status: PartStatus.Published }) is not { ProviderPostId: { } id })
         {
             var outcome = await PublishRootAsync(work, ct);
@@ -28,7 +29,7 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
         }
         if (work.Content.FirstComment is { } comment
             && parts.Find(p => p.Kind == PartKind.FirstComment) is { Status: not PartStatus.Published } part)
-            DeliveryPart.Put(parts, await CommentAsync(work, id, comment, part, ct));
+            DeliveryPart.Put(parts, await CommentAsync(work, id, comment, part, isLater, ct));
         return new PublishOutcome.Published(id, Permalink(id), parts);
     }
 
@@ -128,7 +129,7 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
 
     // Side work: whatever comes of it, the post is published.
     private async Task<DeliveryPart> CommentAsync(
-        PublishWork work, string urn, PartContent comment, DeliveryPart part, CancellationToken ct)
+        PublishWork work, string urn, PartContent comment, DeliveryPart part, bool isLater, CancellationToken ct)
     {
         var lost = part with
         {
@@ -137,6 +138,16 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
                 NextStep.Resolve, Retryable: false),
         };
         if (part.Status == PartStatus.Unknown || work.Handles.ContainsKey(CommentHandle)) return lost;
+        var comments = $"/rest/socialActions/{LinkedInClient.Segment(urn)}/comments";
+        if (isLater)
+        {
+            // The post was found again: what an attempt before this one sent below it may be there already.
+            var listed = await client.GetAsync(comments + "?start=0&count=100", work.Tokens.AccessToken, ct);
+            if (!listed.IsSuccess || listed.Body.Objects("elements") is not { } there) return lost;
+            if (there.FirstOrDefault(one => one.Text("actor") == work.Target.ProviderProfileId
+                    && one.Text("message", "text") == comment.Body) is { } ours)
+                return part with { Status = PartStatus.Published, Error = null, ProviderPostId = ours.Id("id"), Url = Permalink(urn) };
+        }
         try
         {
             await work.SaveHandleAsync(CommentHandle, "1", ct);
@@ -146,7 +157,7 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
             // The post is public, and that must still be told.
             return part;
         }
-        var answer = await client.PostAsync($"/rest/socialActions/{LinkedInClient.Segment(urn)}/comments", new JsonObject
+        var answer = await client.PostAsync(comments, new JsonObject
         {
             ["actor"] = work.Target.ProviderProfileId,
             ["object"] = urn,

@@ -37,6 +37,8 @@ internal sealed class LinkedInPosts(LinkedInNetwork network)
         }));
         routes.On("POST", "/rest/socialActions/{urn}/comments", context => network.GuardAsync(context, async grant =>
             Comment(context, grant, await context.Request.JsonAsync() ?? [])));
+        routes.On("GET", "/rest/socialActions/{urn}/comments", context => network.GuardAsync(context, grant =>
+            Task.FromResult(Comments(context, grant))));
     }
 
     private IResult Create(HttpContext context, Grant grant, JsonObject body)
@@ -190,6 +192,27 @@ internal sealed class LinkedInPosts(LinkedInNetwork network)
         network.Sim.Publish(grant.Account, "comment", id, text, null, ("on", post.Urn), ("author", body.Text("actor")));
         context.Response.Headers["x-restli-id"] = id;
         return Results.Json(new JsonObject { ["id"] = id, ["object"] = post.Urn }, statusCode: 201);
+    }
+
+    private IResult Comments(HttpContext context, Grant grant)
+    {
+        if (!_posts.TryGetValue(context.Part("urn"), out var post))
+            return LinkedInNetwork.Error(404, "NOT_FOUND", "Could not find entity");
+        if (!MayRead(grant, post.Author)) return LinkedInNetwork.Denied("socialActions.GET_ALL.NO_VERSION");
+        var (start, count) = LinkedInNetwork.Page(context.Request, 10);
+        var below = network.Sim.Journal.Read().Where(entry => entry.Kind == "comment" && entry.Details["on"] == post.Urn);
+        return Results.Json(new JsonObject
+        {
+            ["elements"] = new JsonArray([.. below.Skip(start).Take(count).Select(entry => new JsonObject
+            {
+                ["id"] = entry.Id,
+                ["actor"] = entry.Details["author"],
+                ["object"] = post.Urn,
+                ["message"] = new JsonObject { ["text"] = entry.Text },
+                ["created"] = new JsonObject { ["time"] = entry.At.ToUnixTimeMilliseconds() },
+            })]),
+            ["paging"] = new JsonObject { ["start"] = start, ["count"] = count, ["links"] = new JsonArray() },
+        });
     }
 
     private static IResult Missing(string field) => LinkedInNetwork.Error(400, "MISSING_FIELD", field + " is required");
