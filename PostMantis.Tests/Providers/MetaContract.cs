@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CsCheck;
 using PostMantis.Core.Providers;
@@ -39,6 +41,27 @@ public abstract class MetaContract : SimulatorContract
         "rateLimited" => Error(4, status: 403),
         _ => Error(190, 458),
     };
+
+    // The network wants some secrets in the address of a call.
+    [Fact]
+    public async Task Secrets_that_stand_in_an_address_are_told_by_no_span()
+    {
+        ConcurrentBag<string> told = [];
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name.StartsWith("System.Net.Http", StringComparison.Ordinal),
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span => told.Add(string.Join(' ', span.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"))),
+        };
+        ActivitySource.AddActivityListener(listener);
+        var (tokens, _) = await GrantAsync();
+        await WaitAsync(TimeSpan.FromDays(1));
+        Assert.IsType<RefreshOutcome.Refreshed>(await Provider.Consent.RefreshAsync(tokens, Ct));
+        Assert.Contains(told, words => words.Contains($"{Simulator.Address.Port}", StringComparison.Ordinal)
+            && words.Contains("access_token", StringComparison.Ordinal));
+        foreach (var secret in (string[])[tokens.AccessToken, "meta-secret"])
+            Assert.DoesNotContain(told, words => words.Contains(secret, StringComparison.Ordinal));
+    }
 
     /// <summary>A refusal in Meta's envelope.</summary>
     private protected static Fault Error(int code, int subcode = 0, int status = 400, params (string Name, string Value)[] headers) => new()
