@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Deliveries;
 

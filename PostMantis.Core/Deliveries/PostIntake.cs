@@ -7,6 +7,7 @@ using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Idempotency;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Deliveries;
 

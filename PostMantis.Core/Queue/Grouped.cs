@@ -1,4 +1,4 @@
-namespace PostMantis.Core.Deliveries;
+namespace PostMantis.Core.Queue;
 
 /// <summary>
 /// Lets many callers share one commit: while one group is being written the next one gathers, so a lone caller never
