@@ -152,6 +152,20 @@ internal static class ApiDescription
                 }),
             };
         }
+        if (endpoint.OfType<TakesForm>().SingleOrDefault() is { } form
+            && operation.RequestBody?.Content?.TryGetValue("application/json", out var json) == true)
+        {
+            operation.RequestBody.Content["multipart/form-data"] = new OpenApiMediaType
+            {
+                Schema = new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Object,
+                    Required = new HashSet<string> { form.Part },
+                    Properties = new Dictionary<string, IOpenApiSchema> { [form.Part] = json.Schema! },
+                    AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.String, Format = "binary" },
+                },
+            };
+        }
         foreach (var parameter in ApiParameters.QueryOf(operation.OperationId)) operation.Parameters.Add(parameter);
         if (endpoint.OfType<TakesIdempotencyKey>().Any())
             operation.Parameters.Add(Header("Idempotency-Key", "1–255 printable ASCII characters. The same key and request "

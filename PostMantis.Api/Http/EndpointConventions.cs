@@ -64,5 +64,9 @@ internal sealed class TakesIdempotencyKey;
 /// <summary>The endpoint's documented body.</summary>
 internal sealed record TakesBody(Type Type, IReadOnlyList<string> ContentTypes, bool IsOptional = false);
 
+/// <summary>The endpoint also takes a form: its documented body in one part, files in others.</summary>
+/// <param name="Part">The name of the part with the body.</param>
+internal sealed record TakesForm(string Part);
+
 /// <summary>The endpoint will go.</summary>
 internal sealed record Retired(DateTimeOffset Since, DateTimeOffset Sunset, string Successor);

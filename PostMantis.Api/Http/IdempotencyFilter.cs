@@ -44,10 +44,25 @@ internal static class IdempotentRequest
 
     /// <summary>The key of the request; null without one.</summary>
     /// <exception cref="ProblemException">invalidRequest: the header is malformed.</exception>
-    public static KeyUse? KeyOf(HttpRequest request, Caller caller, JsonObject body) =>
+    /// <param name="files">What else makes the request what it is, such as the digests of files.</param>
+    public static KeyUse? KeyOf(HttpRequest request, Caller caller, JsonObject body, IEnumerable<string>? files = null) =>
         request.Headers.ContainsKey(Header)
-            ? new KeyUse(caller.UserId, ReadKey(request), FingerprintOf(request, body))
+            ? new KeyUse(caller.UserId, ReadKey(request), FingerprintOf(request, body, files ?? []))
             : null;
+
+    /// <summary>The key's first answer; null when this is the first request.</summary>
+    /// <exception cref="ProblemException">idempotencyInProgress; idempotencyMismatch.</exception>
+    public static async Task<ApiAnswer?> FirstAsync(
+        IServiceProvider services, Caller caller, KeyUse use, CancellationToken ct)
+    {
+        await using var scope = services.CreateAsyncScope();
+        var first = await scope.ServiceProvider.GetRequiredService<UnitOfWork>().RunAsync(token =>
+            scope.ServiceProvider.GetRequiredService<IdempotencyStore>().BeginAsync(use, token), ct);
+        if (first is null) return null;
+        if (first.ResourceId is { } postId)
+            await scope.ServiceProvider.GetRequiredService<PostReader>().GetAsync(caller, postId, ct);
+        return ApiAnswer.Stored(first, isReplayed: true);
+    }
 
     /// <summary>
     /// Runs an operation that answers anew or by the key's first answer, and looks the key up when the commit's answer
@@ -110,8 +125,9 @@ internal static class IdempotentRequest
                 $"Must be one value of 1 to {IdempotencyStore.MostKeyLength} printable ASCII characters."));
     }
 
-    private static byte[] FingerprintOf(HttpRequest request, JsonObject body) =>
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{request.Method}\n{request.Path}{request.QueryString}\n{Canonical(body)?.ToJsonString(Json.Options)}"));
+    private static byte[] FingerprintOf(HttpRequest request, JsonObject body, IEnumerable<string> files) =>
+        SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n',
+            [request.Method, $"{request.Path}{request.QueryString}", Canonical(body)?.ToJsonString(Json.Options) ?? "", .. files])));
 
     // The same request however its members are ordered.
     private static JsonNode? Canonical(JsonNode? node) => node switch

@@ -41,8 +41,13 @@ internal sealed class JsonBody
                 ? "Send application/merge-patch+json or application/json."
                 : "Send application/json.");
         if (request.ContentLength > MostBytes) throw TooLarge();
+        return await ReadAsync(request.Body, context.RequestAborted);
+    }
 
-        var bytes = await ReadAsync(request, context.RequestAborted);
+    /// <summary>Reads a stream to its end; one that is empty is an empty object.</summary>
+    public static async Task<JsonBody> ReadAsync(Stream body, CancellationToken ct)
+    {
+        var bytes = await BytesAsync(body, ct);
         if (bytes.Length == 0) return new JsonBody([]);
         try
         {
@@ -88,12 +93,12 @@ internal sealed class JsonBody
                 && type.MediaType.Equals("application/merge-patch+json", StringComparison.OrdinalIgnoreCase));
     }
 
-    private static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken ct)
+    private static async Task<byte[]> BytesAsync(Stream body, CancellationToken ct)
     {
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         int read;
-        while ((read = await request.Body.ReadAsync(chunk, ct)) > 0)
+        while ((read = await body.ReadAsync(chunk, ct)) > 0)
         {
             if (buffer.Length + read > MostBytes) throw TooLarge();
             buffer.Write(chunk, 0, read);

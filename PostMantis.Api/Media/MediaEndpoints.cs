@@ -37,8 +37,10 @@ internal static class MediaEndpoints
     }
 
     private static async Task<IResult> PutAsync(
-        string key, HttpContext http, MediaUrls urls, MediaFiles files, LocalMediaStore store, CancellationToken ct)
+        string key, HttpContext http, MediaUrls urls, MediaFiles files, IMediaStore kept, CancellationToken ct)
     {
+        // Other stores take bytes at their own address.
+        if (kept is not LocalMediaStore store) throw ProblemException.NotFound("upload");
         var size = await RequireUploadAsync(key, http, urls, files, ct);
         var (offset, length) = PartOf(http.Request, size);
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
@@ -98,16 +100,8 @@ internal static class MediaEndpoints
         headers.CacheControl = "private, max-age=3600, immutable";
         headers.ContentDisposition = new ContentDispositionHeaderValue(
             _shown.Contains(file.MimeType) ? "inline" : "attachment") { FileNameStar = file.FileName }.ToString();
-        Stream content;
-        try
-        {
-            content = await store.OpenAsync(key, 0, ct);
-        }
-        catch (FileNotFoundException)
-        {
-            throw ProblemException.NotFound("file");
-        }
-        return TypedResults.Stream(content, file.MimeType, entityTag: new EntityTagHeaderValue($"\"{file.Sha256}\""),
+        if (await store.FindAsync(key, ct) is not { } stored) throw ProblemException.NotFound("file");
+        return TypedResults.Stream(new StoredStream(store, key, stored.SizeBytes), file.MimeType, entityTag: new EntityTagHeaderValue($"\"{file.Sha256}\""),
             enableRangeProcessing: true);
     }
 

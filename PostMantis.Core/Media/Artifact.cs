@@ -68,10 +68,13 @@ public sealed class Artifact
     public DateTimeOffset UpdatedAt { get; private set; }
 
     /// <summary>Where the store has its bytes.</summary>
-    public string Key => KeyOf(Id);
+    public string Key => Facts is { MetadataRemoved: true } ? CleanKeyOf(Id) : KeyOf(Id);
 
-    /// <summary>The store's key of an artifact.</summary>
+    /// <summary>The store's key of an artifact as it was sent.</summary>
     public static string KeyOf(Guid id) => id.ToString("N");
+
+    /// <summary>The store's key of an artifact whose metadata were removed.</summary>
+    public static string CleanKeyOf(Guid id) => $"{KeyOf(id)}-clean";
 
     /// <summary>The artifact to which a key of the store belongs; null for a key of nobody.</summary>
     public static Guid? OwnerOf(string key)

@@ -1,8 +1,11 @@
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using PostMantis.Core.Media.Inspection;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
 
 namespace PostMantis.Core.Media;
@@ -11,8 +14,9 @@ namespace PostMantis.Core.Media;
 /// Ends artifacts: reads what came, decides, tells. The row is locked throughout, so that what is verified is what was
 /// read.
 /// </summary>
-public sealed class ArtifactSettler(UnitOfWork unit, IMediaStore store, MediaInspector inspector, EventWriter events,
-    IEnumerable<IArtifactWatcher> watchers, WakeUp wakeUp, TimeProvider time)
+public sealed partial class ArtifactSettler(UnitOfWork unit, IMediaStore store, MediaInspector inspector,
+    MetadataStripper stripper, MediaScratch scratch, EventWriter events, IEnumerable<IArtifactWatcher> watchers, WakeUp wakeUp,
+    IOptions<MediaOptions> options, TimeProvider time, ILogger<ArtifactSettler> logger)
 {
     private readonly PostMantisDb _db = unit.Db;
 
@@ -36,8 +40,36 @@ public sealed class ArtifactSettler(UnitOfWork unit, IMediaStore store, MediaIns
                 refusal.Code, refusal.Message, refusal.Limit, refusal.Actual, refusal.Unit), ct);
             return;
         }
-        artifact.Verify(verdict.Facts!, time.GetUtcNow());
+        var facts = verdict.Facts!;
+        if (options.Value.StripMetadata && facts is { Kind: MediaKind.Image, HasMetadata: true })
+            facts = await StripAsync(artifact.Id, file.Path, facts, ct);
+        artifact.Verify(facts, time.GetUtcNow());
         await TellAsync(artifact, EventTypes.ArtifactVerified, ct);
+    }
+
+    // Under a key of its own, so that whatever stops us, the upload is what it was.
+    private async Task<MediaFacts> StripAsync(Guid id, string path, MediaFacts facts, CancellationToken ct)
+    {
+        using var clean = scratch.New();
+        var stripped = await stripper.StripAsync(path, clean.Path, facts, ct) with { MetadataRemoved = true };
+        await using (var content = File.OpenRead(clean.Path))
+            await store.WriteAsync(Artifact.CleanKeyOf(id), content, stripped.SizeBytes, ct);
+        await store.KeepAsync(Artifact.CleanKeyOf(id), ct);
+        unit.AfterCommit(() => _ = DiscardAsync(Artifact.KeyOf(id)));
+        return stripped;
+    }
+
+    // What is left when this fails goes with the next sweep.
+    private async Task DiscardAsync(string key)
+    {
+        try
+        {
+            await store.DeleteAsync(key, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            LogLeft(logger, key, e);
+        }
     }
 
     /// <summary>Fails a locked artifact; its bytes go once that is durable.</summary>
@@ -60,6 +92,9 @@ public sealed class ArtifactSettler(UnitOfWork unit, IMediaStore store, MediaIns
         await store.DeleteAsync(artifact.Key, ct);
         await _db.SaveChangesAsync(ct);
     }
+
+    [LoggerMessage(LogLevel.Warning, "The file {Key} as it was sent could not be removed yet.")]
+    private static partial void LogLeft(ILogger logger, string key, Exception exception);
 
     private async Task TellAsync(Artifact artifact, string type, CancellationToken ct)
     {

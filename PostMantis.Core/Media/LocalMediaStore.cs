@@ -177,13 +177,8 @@ public sealed class LocalMediaStore : IMediaStore
         }
     }
 
-    private string UploadOf(string key) => Path.Combine(_uploads, Checked(key));
+    private string UploadOf(string key) => Path.Combine(_uploads, MediaKeys.Checked(key));
 
     // Spread by the end of the key, which is random: the beginning of an id is its time.
-    private string KeptOf(string key) => Path.Combine(_kept, Checked(key)[..32][^2..], key);
-
-    private static string Checked(string key) =>
-        key.Length is >= 32 and <= 128 && key.All(c => char.IsAsciiLetterOrDigit(c) || c == '-')
-            ? key
-            : throw new ArgumentException("A key has 32 to 128 letters, digits and dashes.", nameof(key));
+    private string KeptOf(string key) => Path.Combine(_kept, MediaKeys.Checked(key)[..32][^2..], key);
 }

@@ -8,6 +8,15 @@ public sealed class MediaOptions
 {
     public const string Section = "Media";
 
+    /// <summary>Where bytes are kept.</summary>
+    public MediaStoreKind Store { get; set; } = MediaStoreKind.Local;
+
+    /// <summary>The bucket, when <see cref="Store"/> is <see cref="MediaStoreKind.S3"/>.</summary>
+    public S3Options S3 { get; set; } = new();
+
+    /// <summary>Whether EXIF with its GPS position, XMP, comments and appended files are taken out of images before they are kept.</summary>
+    public bool StripMetadata { get; set; } = true;
+
     /// <summary>Folder of the local store; absent: <c>media</c> in the instance's data directory. Replicas share it.</summary>
     public string? Folder { get; set; }
 
@@ -78,12 +87,50 @@ public sealed class MediaOptions
     public TimeSpan ImportWithin { get; set; } = TimeSpan.FromMinutes(30);
 }
 
-/// <summary>Refuses an address for media that has a path or is no address.</summary>
+/// <summary>Where bytes can be kept.</summary>
+public enum MediaStoreKind
+{
+    /// <summary>A folder that all replicas share.</summary>
+    Local,
+
+    /// <summary>A bucket of Amazon S3, or of a store that speaks its protocol.</summary>
+    S3,
+}
+
+/// <summary>A bucket and who we are there.</summary>
+public sealed class S3Options
+{
+    /// <summary>Address of a store other than Amazon's, such as <c>https://s3.example.com</c>.</summary>
+    public Uri? ServiceUrl { get; set; }
+
+    /// <summary>Region of the bucket.</summary>
+    public string Region { get; set; } = "us-east-1";
+
+    public string Bucket { get; set; } = "";
+
+    /// <summary>Absent: whatever the machine has, such as a role.</summary>
+    public string? AccessKey { get; set; }
+
+    public string? SecretKey { get; set; }
+
+    /// <summary>Whether the bucket is a part of the path rather than of the host; most stores other than Amazon's need it.</summary>
+    public bool PathStyle { get; set; } = true;
+
+    public override string ToString() => $"{nameof(S3Options)} {Bucket}";
+}
+
+/// <summary>Refuses an address for media that has a path or is no address, and a bucket that is not named.</summary>
 internal sealed class MediaAtStart : IValidateOptions<MediaOptions>
 {
-    public ValidateOptionsResult Validate(string? name, MediaOptions options) =>
-        options.PublicUrl is not { } url
-        || (url.IsAbsoluteUri && url.Scheme is "http" or "https" && url.PathAndQuery == "/" && url.UserInfo.Length == 0)
+    public ValidateOptionsResult Validate(string? name, MediaOptions options)
+    {
+        if (options.PublicUrl is { } url
+            && !(url.IsAbsoluteUri && url.Scheme is "http" or "https" && url.PathAndQuery == "/" && url.UserInfo.Length == 0))
+            return ValidateOptionsResult.Fail("Media:PublicUrl must be an http or https address without a path.");
+        if (options.Store != MediaStoreKind.S3) return ValidateOptionsResult.Success;
+        if (options.S3.Bucket.Length == 0) return ValidateOptionsResult.Fail("Media:S3:Bucket must be named.");
+        return options.S3.AccessKey is null == options.S3.SecretKey is null
             ? ValidateOptionsResult.Success
-            : ValidateOptionsResult.Fail("Media:PublicUrl must be an http or https address without a path.");
+            : ValidateOptionsResult.Fail("Media:S3:AccessKey and Media:S3:SecretKey go together.");
+    }
 }

@@ -16,7 +16,12 @@ public static class MediaSetup
         services.AddSingleton<MediaScratch>();
         services.AddSingleton<MediaVersions>();
         services.AddSingleton<LocalMediaStore>();
-        services.AddSingleton<IMediaStore>(provider => provider.GetRequiredService<LocalMediaStore>());
+        services.AddSingleton<S3MediaStore>();
+        services.AddSingleton<IMediaStore>(provider =>
+            provider.GetRequiredService<IOptions<MediaOptions>>().Value.Store == MediaStoreKind.S3
+                ? provider.GetRequiredService<S3MediaStore>()
+                : provider.GetRequiredService<LocalMediaStore>());
+        services.AddScoped<MediaLibrary>();
         services.AddScoped<ArtifactReader>();
         services.AddScoped<ArtifactSettler>();
         services.AddScoped<MediaQuota>();

@@ -11,6 +11,13 @@ namespace PostMantis.Core.Media;
 /// <summary>What a request for an upload got: a place to send bytes to, or an import under way.</summary>
 public sealed record NewUpload(ArtifactResource Artifact, UploadTicket? Ticket);
 
+/// <summary>A file that came with another request: its bytes are in the store.</summary>
+/// <param name="Id">Of the artifact that it will be.</param>
+/// <param name="Name">What the request calls it.</param>
+/// <param name="Pointer">Where the request names it.</param>
+public sealed record ReceivedFile(
+    Guid Id, string Name, string Pointer, string FileName, string MimeType, long SizeBytes, string Sha256);
+
 /// <summary>Takes media in: reserves places for bytes, looks at what came, and starts imports.</summary>
 public sealed class Uploads(UnitOfWork unit, IMediaStore store, ArtifactReader reader, ArtifactSettler settler,
     MediaQuota quota, Imports imports, IOptions<MediaOptions> options, TimeProvider time)
@@ -113,31 +120,81 @@ public sealed class Uploads(UnitOfWork unit, IMediaStore store, ArtifactReader r
                 Unit: limit is null ? null : "bytes"));
     }
 
-    /// <summary>Takes a file that came with another request: whole, looked at, and verified or failed.</summary>
-    /// <exception cref="ProblemException">payloadTooLarge beyond the user's quota.</exception>
-    public async Task<ArtifactResource> TakeAsync(
-        Caller caller, string fileName, string mimeType, Stream content, long size, CancellationToken ct)
+    /// <summary>Stores a file that comes with another request; it is nobody's until <see cref="TakeAsync"/>.</summary>
+    /// <param name="pointer">Where the request names it.</param>
+    /// <exception cref="MediaTooLargeException">There are more than <paramref name="most"/> bytes; nothing is left.</exception>
+    public async Task<ReceivedFile> ReceiveAsync(string name, string pointer, string fileName, string mimeType,
+        Stream content, long most, CancellationToken ct)
+    {
+        var id = Ids.New(time.GetUtcNow());
+        await using var counted = new HashingStream(content);
+        try
+        {
+            await store.WriteAsync(Artifact.KeyOf(id), counted, most, ct);
+        }
+        catch
+        {
+            await store.DeleteAsync(Artifact.KeyOf(id), CancellationToken.None);
+            throw;
+        }
+        return new ReceivedFile(id, name, pointer, FileNames.Clean(fileName),
+            IsType(mimeType) ? mimeType : "application/octet-stream", counted.Count, counted.Digest());
+    }
+
+    /// <summary>Makes artifacts of files that were received: looked at, all of them verified or none taken.</summary>
+    /// <exception cref="ProblemException">
+    /// invalidRequest: a file is refused; payloadTooLarge beyond the user's quota.
+    /// </exception>
+    public Task<IReadOnlyList<ArtifactResource>> TakeAsync(
+        Caller caller, IReadOnlyList<ReceivedFile> files, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(caller);
+        ArgumentNullException.ThrowIfNull(files);
         caller.Require(Permission.Draft);
-        return await unit.RunAsync(async token =>
+        return unit.RunAsync<IReadOnlyList<ArtifactResource>>(async token =>
         {
-            await quota.RequireAsync(caller.UserId, size, token);
-            var artifact = AddReserved(caller, FileNames.Clean(fileName), IsType(mimeType) ? mimeType : "application/octet-stream",
-                size);
+            if (files.Count == 0) return [];
+            await quota.RequireAsync(caller.UserId, files.Sum(f => f.SizeBytes), token);
+            var artifacts = files.Select(f => AddReserved(caller, f.FileName, f.MimeType, f.SizeBytes, f.Id)).ToList();
             await _db.SaveChangesAsync(token);
-            await store.WriteAsync(artifact.Key, content, size, token);
-            await settler.InspectAsync(artifact, token);
-            return Show(artifact);
+            List<Issue> refused = [];
+            for (var i = 0; i < files.Count; i++)
+            {
+                await settler.InspectAsync(artifacts[i], token);
+                if (artifacts[i].Error is { } error)
+                    refused.Add(new Issue(files[i].Pointer, Rule.Unsupported, $"This file was refused: {error.Message}",
+                        Limit: error.Limit, Actual: error.Actual, Unit: error.Unit));
+            }
+            return refused.Count == 0 ? [.. artifacts.Select(Show)] : throw ProblemException.Invalid(refused);
+        }, ct);
+    }
+
+    /// <summary>Removes files that were received and came to nothing; those a post uses after all stay.</summary>
+    public Task DiscardAsync(IReadOnlyList<ReceivedFile> files, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        if (files.Count == 0) return Task.CompletedTask;
+        return unit.RunAsync(async token =>
+        {
+            var ids = files.Select(f => f.Id).ToArray();
+            _db.ChangeTracker.Clear();
+            var artifacts = await _db.Artifacts.FromSql(
+                $"SELECT * FROM artifacts WHERE id = ANY({ids}) ORDER BY id FOR UPDATE").ToListAsync(token);
+            var used = await _db.ArtifactUses.Where(u => ids.Contains(u.ArtifactId)).Select(u => u.ArtifactId).ToListAsync(token);
+            var unused = artifacts.Where(a => !used.Contains(a.Id)).ToList();
+            var keys = await MediaKeys.OfAsync(_db, unused, token);
+            _db.Artifacts.RemoveRange(unused);
+            await _db.SaveChangesAsync(token);
+            foreach (var key in keys.Concat(ids.Except(used).Select(Artifact.KeyOf)).Distinct()) await store.DeleteAsync(key, token);
         }, ct);
     }
 
     internal ArtifactResource Show(Artifact artifact) => reader.Show(artifact);
 
-    private Artifact AddReserved(Caller caller, string name, string type, long size)
+    private Artifact AddReserved(Caller caller, string name, string type, long size, Guid? id = null)
     {
         var now = time.GetUtcNow();
-        var artifact = Artifact.Reserve(Ids.New(now), caller.UserId, caller.TestMode ?? false, name, type, size, now,
+        var artifact = Artifact.Reserve(id ?? Ids.New(now), caller.UserId, caller.TestMode ?? false, name, type, size, now,
             options.Value.UploadWithin);
         _db.Artifacts.Add(artifact);
         return artifact;

@@ -251,13 +251,56 @@ public sealed class PostMediaTests : IAsyncLifetime
         await _world.CreateAsync(With("Same", [page], Item(other)));
     }
 
+    [Fact]
+    public async Task Files_of_open_posts_are_kept_and_converted_ones_go_when_no_open_post_needs_them()
+    {
+        var page = _world.PageOf(SettlementMode.Idempotent);
+        var wide = await UploadAsync(MediaCorpus.Image(MagickFormat.Tiff), "a.tif", "image/tiff");
+        var moment = _world.Host.Clock.GetUtcNow().AddDays(40);
+        var post = await _world.CreateAsync(With("Much later", [page], Item(wide), moment));
+        Assert.Equal(1, await PrepareAsync());
+        Assert.Equal(2, Kept().Length);
+        var stray = Path.Combine(_folder, "files", wide.Id.ToString("N")[^2..], $"{wide.Id:N}-{Guid.Empty:N}");
+        await File.WriteAllTextAsync(stray, "left by a process that died", TestContext.Current.CancellationToken);
+        _world.Host.Clock.Advance(TimeSpan.FromDays(39));
+        Assert.Equal(new MediaSwept(0, 0, 1, 0), await SweepAsync());
+        Assert.Equal(2, Kept().Length);
+
+        await EditAsync(editor => editor.CancelAsync(_world.Person, post.Id, null, default));
+        Assert.Equal(new MediaSwept(0, 0, 0, 1), await SweepAsync());
+        Assert.Single(Kept());
+        Assert.Equal(0, await _world.Host.InDatabaseAsync(db => db.ArtifactVersions.CountAsync()));
+
+        // Named by a post it stays, however old; and it cannot be deleted.
+        _world.Host.Clock.Advance(TimeSpan.FromDays(365));
+        Assert.Equal(0, (await SweepAsync()).Total);
+        var refused = await Assert.ThrowsAsync<ProblemException>(() => DeleteAsync(wide.Id));
+        Assert.Equal(ProblemCode.Conflict, refused.Code);
+        var unused = await UploadAsync(MediaWorld.Png);
+        await DeleteAsync(unused.Id);
+        Assert.Single(Kept());
+    }
+
+    private string[] Kept() => Directory.GetFiles(Path.Combine(_folder, "files"), "*", SearchOption.AllDirectories);
+
+    private Task<MediaSwept> SweepAsync() => _world.Host.InScopeAsync(services =>
+        services.GetRequiredService<MediaSweeper>().RunOnceAsync(default));
+
+    private Task<bool> DeleteAsync(Guid id) => _world.Host.InScopeAsync(async services =>
+    {
+        await services.GetRequiredService<MediaLibrary>().DeleteAsync(_world.Person, id, default);
+        return true;
+    });
+
     private async Task<ArtifactResource> UploadAsync(
         byte[] bytes, string name = "card.png", string type = "image/png", Core.Access.Caller? caller = null)
     {
-        var artifact = await _world.Host.InScopeAsync(services => services.GetRequiredService<Core.Media.Uploads>()
-            .TakeAsync(caller ?? _world.Person, name, type, new MemoryStream(bytes), bytes.Length, default));
-        Assert.Equal(ArtifactStatus.Verified, artifact.Status);
-        return artifact;
+        return await _world.Host.InScopeAsync(async services =>
+        {
+            var uploads = services.GetRequiredService<Core.Media.Uploads>();
+            var received = await uploads.ReceiveAsync("file", "/file", name, type, new MemoryStream(bytes), bytes.Length, default);
+            return Assert.Single(await uploads.TakeAsync(caller ?? _world.Person, [received], default));
+        });
     }
 
     private async Task<PostResource> EditAsync(Func<PostEditor, Task<AcceptedPost>> edit) =>

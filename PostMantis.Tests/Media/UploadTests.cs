@@ -7,6 +7,7 @@ using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
 using PostMantis.Core.Media;
 using PostMantis.Core.Outbox;
+using PostMantis.Tests.Media.Inspection;
 using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Media;
@@ -227,6 +228,36 @@ public sealed class UploadTests : IAsyncLifetime
         Assert.Equal((200, MediaWorld.Png.Length), ((int)bare.StatusCode, (int)bare.Content.Headers.ContentLength!));
         _world.Host.Clock.Advance(TimeSpan.FromHours(26));
         Assert.Equal(404, (int)(await _world.Host.Client.GetAsync(new Uri((string)artifact["url"]!))).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_picture_is_kept_without_where_it_was_taken_unless_that_is_wanted()
+    {
+        var photo = MediaCorpus.Oriented(6, gps: true);
+        var artifact = await _world.UploadAsync(photo, "photo.jpg", "image/jpeg");
+        var said = artifact["verification"]!;
+        Assert.Equal((true, true, 6, "rgb"), ((bool)said["metadataRemoved"]!, (bool)said["isComplete"]!, (int)said["orientation"]!,
+            (string)said["colour"]!));
+        var bytes = await _world.Host.Client.GetByteArrayAsync(new Uri((string)artifact["url"]!));
+        Assert.True(photo.AsSpan().IndexOf("SecretCamera"u8) >= 0);
+        Assert.Equal(-1, bytes.AsSpan().IndexOf("SecretCamera"u8));
+        Assert.Equal((bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes))),
+            ((int)artifact["sizeBytes"]!, (string)artifact["sha256"]!));
+        Assert.Single(_world.Files());
+
+        await using var world = await MediaWorld.StartAsync(new Dictionary<string, string?> { ["Media:StripMetadata"] = "false" });
+        var whole = await world.UploadAsync(photo, "photo.jpg", "image/jpeg");
+        Assert.Equal(photo, await world.Host.Client.GetByteArrayAsync(new Uri((string)whole["url"]!)));
+    }
+
+    [Fact]
+    public async Task What_could_not_be_looked_into_says_so()
+    {
+        await using var world = await MediaWorld.StartAsync(
+            new Dictionary<string, string?> { ["Media:Inspection:Ffprobe"] = "/nowhere/ffprobe" });
+        var said = (await world.UploadAsync(MediaCorpus.Wav(), "a.wav", "audio/wav"))["verification"]!;
+        Assert.False((bool)said["isComplete"]!);
+        Assert.Contains("ffprobe", (string)said["notVerified"]!, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using PostMantis.Api.Http;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
+using PostMantis.Core.Idempotency;
 using PostMantis.Core.Posts;
 
 namespace PostMantis.Api.V1.Posts;
@@ -21,8 +22,9 @@ internal static class PostEndpoints
         posts.MapPost("/", CreateAsync).WithName("CreatePost").WithMetadata(new TakesIdempotencyKey())
             .WithSummary("Store a draft or accept a post")
             .WithDescription("202 means stored durably, not sent. One error on one profile refuses the whole post. "
-                + "Drafts are stored despite issues (201) and return them.")
-            .Takes<CreatePostRequest>()
+                + "Drafts are stored despite issues (201) and return them. As multipart/form-data, the part payload comes "
+                + "first, then files, at most 25 MiB in all; a media item names a file by the name of its part.")
+            .Takes<CreatePostRequest>().WithMetadata(new TakesForm("payload"))
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status201Created)
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status202Accepted);
         posts.MapPost("/validate", ValidateAsync).WithName("ValidatePost").WithMetadata(new CountsAsRead())
@@ -73,19 +75,45 @@ internal static class PostEndpoints
             .Produces<SingleWithWarnings<PostResource>>(StatusCodes.Status202Accepted);
     }
 
-    private static async Task<ApiAnswer> CreateAsync(
-        JsonBody body, Caller caller, PostIntake intake, HttpContext http, CancellationToken ct)
+    private static async Task<ApiAnswer> CreateAsync(SentPost body, Caller caller, PostIntake intake,
+        Core.Media.Uploads uploads, HttpContext http, CancellationToken ct)
     {
         NoQuery(http);
-        var use = IdempotentRequest.KeyOf(http.Request, caller, body.Value);
-        return await IdempotentRequest.RunAsync(http.RequestServices, caller, use, async token =>
+        return body.Json is { } json
+            ? await StoreAsync(json.Value, IdempotentRequest.KeyOf(http.Request, caller, json.Value), caller, intake, http, ct)
+            : await CreateWithFilesAsync(caller, intake, uploads, http, ct);
+    }
+
+    private static Task<ApiAnswer> StoreAsync(
+        JsonObject body, KeyUse? use, Caller caller, PostIntake intake, HttpContext http, CancellationToken ct) =>
+        IdempotentRequest.RunAsync(http.RequestServices, caller, use, async token =>
         {
             ApiAnswer? answer = null;
-            var (accepted, first) = await intake.CreateAsync(caller, body.Value, use, post =>
+            var (accepted, first) = await intake.CreateAsync(caller, body, use, post =>
                 (answer = ApiAnswer.Accepted(post, created: true)).Keyed(), token);
             if (accepted is not null) answer ??= ApiAnswer.Accepted(accepted, created: true);
             return (answer, first);
         }, ct);
+
+    // The files become artifacts before the post is taken, and go again when it is not.
+    private static async Task<ApiAnswer> CreateWithFilesAsync(
+        Caller caller, PostIntake intake, Core.Media.Uploads uploads, HttpContext http, CancellationToken ct)
+    {
+        var sent = await PostFormReader.ReadAsync(http, caller, uploads, ct);
+        ApiAnswer? answer = null;
+        try
+        {
+            var use = IdempotentRequest.KeyOf(http.Request, caller, sent.Payload, sent.Digests);
+            answer = use is null ? null : await IdempotentRequest.FirstAsync(http.RequestServices, caller, use, ct);
+            if (answer is not null) return answer;
+            await uploads.TakeAsync(caller, sent.Files, ct);
+            answer = await StoreAsync(sent.Named(), use, caller, intake, http, ct);
+            return answer;
+        }
+        finally
+        {
+            if (answer is null or { IsReplayed: true }) await uploads.DiscardAsync(sent.Files, CancellationToken.None);
+        }
     }
 
     private static async Task<ApiAnswer> ValidateAsync(

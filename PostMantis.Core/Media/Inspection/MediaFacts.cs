@@ -59,6 +59,9 @@ public sealed record MediaFacts(MediaKind Kind, string MimeType, long SizeBytes,
     /// <summary>Whether it carries what a reader does not see: EXIF with GPS, XMP, comments, appended files.</summary>
     public bool HasMetadata { get; init; }
 
+    /// <summary>Whether what it carried unseen was taken out before it was kept; size and digest are of what is kept.</summary>
+    public bool MetadataRemoved { get; init; }
+
     /// <summary>Why the content was not decoded or probed, such as a missing ffprobe; null when it was.</summary>
     public string? NotVerified { get; init; }
 
