@@ -44,6 +44,7 @@ public static class WebSetup
         app.MapStaticAssets();
         app.MapRazorComponents<App>();
         app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
+        app.MapMediaForms();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

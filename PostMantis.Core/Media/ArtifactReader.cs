@@ -18,6 +18,16 @@ public sealed class ArtifactReader(PostMantisDb db, MediaUrls urls)
     public Task<Dictionary<Guid, Artifact>> FindAsync(Caller caller, IReadOnlyCollection<Guid> ids, CancellationToken ct) =>
         InScope(db, caller).AsNoTracking().Where(a => ids.Contains(a.Id)).ToDictionaryAsync(a => a.Id, ct);
 
+    /// <summary>As <see cref="FindAsync"/>, as callers read them; no query where none is asked for.</summary>
+    public async Task<IReadOnlyDictionary<Guid, ArtifactResource>> ShowAsync(
+        Caller caller, IEnumerable<Guid> ids, CancellationToken ct)
+    {
+        var wanted = ids.Distinct().ToArray();
+        return wanted.Length == 0
+            ? new Dictionary<Guid, ArtifactResource>()
+            : (await FindAsync(caller, wanted, ct)).ToDictionary(a => a.Key, a => Show(a.Value));
+    }
+
     /// <summary>An artifact as callers read it; verified ones with an address to read them at.</summary>
     public ArtifactResource Show(Artifact artifact)
     {

@@ -1,14 +1,21 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+using PostMantis.Core.Media;
 
 namespace PostMantis.Web.Shared;
 
 /// <summary>What a browser is allowed to do with our answers: only what we serve, no inline code, no framing.</summary>
-internal sealed class SecurityHeaders(RequestDelegate next)
+internal sealed class SecurityHeaders(RequestDelegate next, IOptions<MediaOptions> media)
 {
     // form-action comes last: a page may add where its forms lead on to.
     internal const string Policy =
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; " +
         "frame-ancestors 'none'; base-uri 'self'; form-action 'self'";
+
+    // Files go to a bucket directly, from the page that sends them.
+    private readonly string _policy = media.Value is { Store: MediaStoreKind.S3, S3: var s3 }
+        ? $"connect-src 'self' {s3.ServiceUrl?.GetLeftPart(UriPartial.Authority) ?? "https://*.amazonaws.com"}; {Policy}"
+        : Policy;
 
     private const string FormTargets = "pm-form-targets";
 
@@ -31,7 +38,7 @@ internal sealed class SecurityHeaders(RequestDelegate next)
             if (headers.ContentSecurityPolicy.Count == 0) headers.ContentSecurityPolicy =
                 http.Request.Path.StartsWithSegments("/scalar", StringComparison.OrdinalIgnoreCase)
                     ? ReferencePolicy
-                    : Policy + http.Items[FormTargets];
+                    : _policy + http.Items[FormTargets];
             headers.XContentTypeOptions = "nosniff";
             headers["Referrer-Policy"] = "same-origin";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using ImageMagick;
 using Microsoft.Playwright;
 using PostMantis.Tests.Support;
 
@@ -35,7 +36,7 @@ await page.GetByLabel("Password").FillAsync(Password);
 await ClickAsync("Create the account");
 await SeeAsync("Overview");
 await ShootAsync("overview-empty");
-foreach (var (name, path) in new[] { ("posts-empty", "/posts"), ("profiles-empty", "/profiles"), ("keys-empty", "/keys"), ("events-empty", "/events") })
+foreach (var (name, path) in new[] { ("posts-empty", "/posts"), ("profiles-empty", "/profiles"), ("keys-empty", "/keys"), ("events-empty", "/events"), ("library-empty", "/library") })
 {
     await page.GotoAsync(path);
     await ShootAsync(name);
@@ -89,10 +90,19 @@ await ClickAsync("Send");
 await page.Locator(".field-error").First.WaitForAsync();
 await ShootAsync("compose-errors");
 await page.GetByLabel("Text").FillAsync(Launch);
+await page.Locator("#files").SetInputFilesAsync([Picture("launch-card.png", "gradient:#1d6f5a-#f6f1e7", 1200, 900), Picture("team.jpg", "plasma:#b3471d-#2b2320", 1080, 1350)]);
+await page.GetByLabel("What launch-card.png shows").FillAsync("The launch card: PostMantis 1.0");
+await page.Locator("[data-upload-status]", new() { HasText = "All files are here." }).WaitForAsync();
+await ShootAsync("compose-media");
 await ClickAsync("Send");
 await page.Locator(".page-head .status", new() { HasText = "Published" }).WaitForAsync();
 await ShootAsync("post-published");
 var publishedPath = new Uri(page.Url).AbsolutePath;
+
+await page.GotoAsync("/library");
+await page.Locator("#files").SetInputFilesAsync([Picture("spare.webp", "gradient:#2b2320-#f08a5b", 640, 640)]);
+await page.Locator(".file", new() { HasText = "spare.webp" }).WaitForAsync();
+await ShootAsync("library");
 
 // A program publishes everything else there is to see.
 using var program = new HttpClient { BaseAddress = api.Address };
@@ -148,6 +158,18 @@ return 0;
 
 Task SeeAsync(string heading) =>
     page.GetByRole(AriaRole.Heading, new() { Name = heading, Exact = true }).First.WaitForAsync();
+
+static FilePayload Picture(string name, string pattern, uint width, uint height)
+{
+    var format = name.EndsWith(".png", StringComparison.Ordinal) ? MagickFormat.Png
+        : name.EndsWith(".webp", StringComparison.Ordinal) ? MagickFormat.WebP : MagickFormat.Jpeg;
+    using var image = new MagickImage(pattern, width, height);
+    return new FilePayload
+    {
+        Name = name, MimeType = format == MagickFormat.Jpeg ? "image/jpeg" : $"image/{name[(name.IndexOf('.') + 1)..]}",
+        Buffer = image.ToByteArray(format),
+    };
+}
 
 Task ClickAsync(string button) => page.GetByRole(AriaRole.Button, new() { Name = button }).First.ClickAsync();
 

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using PostMantis.Core.Common;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Profiles;
+using PostMantis.Core.Providers;
 using PostMantis.Web.Shared;
 
 namespace PostMantis.Web.Pages.Posts;
@@ -25,6 +26,9 @@ internal sealed class PostForm
     public string ExternalId { get; private set; } = "";
     public bool AllowDuplicate { get; private set; }
 
+    /// <summary>Artifacts in their order, each with what it shows.</summary>
+    public List<(Guid Id, string Alt)> Media { get; private set; } = [];
+
     /// <summary>The fields as a browser sent them.</summary>
     public static PostForm Read(IFormCollection form)
     {
@@ -40,6 +44,9 @@ internal sealed class PostForm
         };
         foreach (var text in form["profiles"])
             if (Guid.TryParseExact(text, "D", out var id)) read.Profiles.Add(id);
+        var dropped = form["drop"].ToHashSet();
+        foreach (var text in form["media"].Where(text => !dropped.Contains(text)))
+            if (Guid.TryParseExact(text, "D", out var id)) read.Media.Add((id, Lines(form[$"alt-{text}"].ToString()).Trim()));
         foreach (var name in form.Keys.Where(k => k.StartsWith("override-", StringComparison.Ordinal)))
         {
             if (Guid.TryParseExact(name["override-".Length..], "D", out var id) && form[name].ToString() is { Length: > 0 } text)
@@ -58,6 +65,7 @@ internal sealed class PostForm
         When = post.Status == Core.Posts.PostStatus.Draft ? Draft : At,
         Moment = post.ScheduledAt?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm", CultureInfo.InvariantCulture) ?? "",
         ExternalId = post.ExternalId ?? "",
+        Media = [.. post.Media.Select(item => (item.ArtifactId, item.Alt ?? ""))],
     };
 
     /// <summary>The create body; what cannot be said in it goes to <paramref name="errors"/>.</summary>
@@ -72,6 +80,7 @@ internal sealed class PostForm
             ["externalId"] = ExternalId.Length > 0 ? ExternalId : null,
         },
         ["profiles"] = ProfileArray(),
+        ["media"] = MediaArray([]),
         ["overrides"] = new JsonObject(Overrides.Where(o => Profiles.Contains(o.Key))
             .Select(o => KeyValuePair.Create(o.Key.ToString(), (JsonNode?)new JsonObject { ["body"] = o.Value }))),
         ["allowDuplicate"] = AllowDuplicate,
@@ -97,6 +106,7 @@ internal sealed class PostForm
         {
             ["post"] = post,
             ["profiles"] = ProfileArray(),
+            ["media"] = MediaArray(before.Media),
             ["overrides"] = overrides,
             ["allowDuplicate"] = AllowDuplicate,
         };
@@ -107,10 +117,18 @@ internal sealed class PostForm
     [
         .. profiles.Select(p => ($"/overrides/{p.Id}", $"override-{p.Id}")),
         ("/post/body", "body"), ("/post/scheduledAt", "moment"), ("/post/firstComment", "firstComment"),
-        ("/post/externalId", "externalId"), ("/profiles", "profiles"),
+        ("/post/externalId", "externalId"), ("/profiles", "profiles"), ("/media", "media"),
     ];
 
     private JsonArray ProfileArray() => new([.. Profiles.Select(id => (JsonNode)id.ToString())]);
+
+    // What the form has no field for stays as it was.
+    private JsonArray MediaArray(IReadOnlyList<MediaItem> before) => new([.. Media.Select(item => (JsonNode)new JsonObject
+    {
+        ["artifactId"] = item.Id.ToString(),
+        ["alt"] = item.Alt.Length > 0 ? item.Alt : null,
+        ["coverAtMs"] = before.FirstOrDefault(known => known.ArtifactId == item.Id)?.CoverAtMs,
+    })]);
 
     private JsonObject? Comment() => FirstComment.Length > 0 ? new JsonObject { ["body"] = FirstComment } : null;
 

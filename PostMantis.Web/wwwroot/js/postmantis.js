@@ -54,3 +54,130 @@ function swap(fresh) {
     region.replaceChildren(...next.childNodes);
   }
 }
+
+// Files: chosen or dropped, several at once, each with its progress. A file that was cut off goes on where it stopped.
+for (const field of document.querySelectorAll('[data-uploads]')) {
+  const form = field.closest('form');
+  const input = field.querySelector('input[type=file]');
+  const zone = field.querySelector('.drop');
+  const list = field.querySelector('.uploads');
+  const status = field.querySelector('[data-upload-status]');
+  const submit = form.querySelector('button[type=submit]');
+  const token = form.querySelector('[name=__RequestVerificationToken]').value;
+  const inForm = field.dataset.uploads === 'compose';
+  let running = 0;
+  let refused = 0;
+
+  const ask = async (path, values) => {
+    const answer = await fetch(path, { method: 'POST', body: new URLSearchParams({ __RequestVerificationToken: token, ...values }) });
+    const said = answer.headers.get('Content-Type')?.includes('json') ? await answer.json() : {};
+    if (!answer.ok) throw new Error(said.message ?? 'The server did not take it.');
+    return said;
+  };
+
+  const put = (ticket, file, from, show) => new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open(ticket.uploadMethod, ticket.url);
+    for (const [name, value] of Object.entries(ticket.requiredHeaders)) request.setRequestHeader(name, value);
+    if (from > 0) request.setRequestHeader('Content-Range', `bytes ${from}-${file.size - 1}/${file.size}`);
+    request.upload.addEventListener('progress', event => show(from + event.loaded));
+    request.addEventListener('load', () => request.status < 300 ? resolve() : reject(new Error('The upload was refused.')));
+    request.addEventListener('error', () => reject(new TypeError('The connection was cut off.')));
+    request.send(from > 0 ? file.slice(from) : file);
+  });
+
+  const send = async (ticket, file, show) => {
+    for (let tries = 0; ; tries++) {
+      try {
+        let from = 0;
+        if (tries > 0) {
+          const stands = await fetch(ticket.url, { method: 'HEAD' });
+          from = Number(stands.headers.get('Upload-Offset') ?? 0);
+        }
+        return await put(ticket, file, from, show);
+      } catch (error) {
+        if (!(error instanceof TypeError) || tries === 3) throw error;
+        await new Promise(resolve => { setTimeout(resolve, 1000 * 2 ** tries); });
+      }
+    }
+  };
+
+  const row = file => {
+    const item = document.createElement('li');
+    item.className = 'upload';
+    item.innerHTML = '<span class="thumb"></span><div class="upload-what"><span class="upload-name"></span>'
+      + '<progress class="bar"></progress><small class="mute"></small></div>';
+    item.querySelector('.upload-name').textContent = file.name;
+    const bar = item.querySelector('progress');
+    [bar.max, bar.value] = [Math.max(file.size, 1), 0];
+    bar.setAttribute('aria-label', `Sending ${file.name}`);
+    list.append(item);
+    return item;
+  };
+
+  const finish = (item, file, done) => {
+    item.querySelector('progress').remove();
+    item.querySelector('small').textContent = done.facts;
+    if (done.thumb) {
+      const picture = document.createElement('img');
+      [picture.src, picture.alt] = [done.thumb, ''];
+      item.querySelector('.thumb').append(picture);
+    }
+    if (!inForm) return;
+    const [hidden, label, words, remove] = ['input', 'label', 'input', 'button'].map(name => document.createElement(name));
+    Object.assign(hidden, { type: 'hidden', name: 'media', value: done.id });
+    Object.assign(label, { className: 'visually-hidden', htmlFor: `alt-${done.id}`, textContent: `What ${file.name} shows` });
+    Object.assign(words, {
+      className: 'form-control', id: `alt-${done.id}`, name: `alt-${done.id}`,
+      placeholder: 'What it shows, for people who cannot see it',
+    });
+    Object.assign(remove, { type: 'button', className: 'btn btn-quiet btn-sm', textContent: 'Remove' });
+    remove.setAttribute('aria-label', `Remove ${file.name}`);
+    remove.addEventListener('click', () => item.remove());
+    item.querySelector('.upload-what').append(label, words);
+    item.append(hidden, remove);
+  };
+
+  const take = async file => {
+    const item = row(file);
+    const bar = item.querySelector('progress');
+    running++;
+    submit.disabled = true;
+    status.textContent = 'Sending …';
+    try {
+      const ticket = await ask('/library/uploads', { fileName: file.name, mimeType: file.type, fileSize: file.size });
+      await send(ticket, file, sent => { bar.value = sent; });
+      item.querySelector('small').textContent = 'Looking at it …';
+      const done = await ask(`/library/uploads/${ticket.artifactId}`, { done: 'true' });
+      if (!done.isVerified) throw new Error(done.message);
+      finish(item, file, done);
+    } catch (error) {
+      refused++;
+      bar.remove();
+      item.classList.add('refused');
+      item.querySelector('small').textContent = error.message;
+    } finally {
+      running--;
+      submit.disabled = running > 0;
+      if (running === 0) {
+        status.textContent = refused > 0 ? 'Done, but not all were taken.' : 'All files are here.';
+        if (!inForm && refused === 0) location.reload();
+      }
+    }
+  };
+
+  // Taken here, they are not sent with the form once more.
+  input.addEventListener('change', () => {
+    const files = [...input.files];
+    input.value = '';
+    files.forEach(take);
+  });
+  for (const name of ['dragenter', 'dragover']) {
+    zone.addEventListener(name, event => { event.preventDefault(); zone.classList.add('over'); });
+  }
+  for (const name of ['dragleave', 'drop']) zone.addEventListener(name, () => zone.classList.remove('over'));
+  zone.addEventListener('drop', event => {
+    event.preventDefault();
+    [...event.dataTransfer.files].forEach(take);
+  });
+}

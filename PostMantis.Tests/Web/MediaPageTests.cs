@@ -1,0 +1,92 @@
+using ImageMagick;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Playwright;
+using PostMantis.Core.Media;
+using PostMantis.Tests.Media.Inspection;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Web;
+
+/// <summary>Files in the dashboard, with and without scripts: sent, described, seen on the network, deleted.</summary>
+public sealed class MediaPageTests
+{
+    private static readonly FilePayload _photo = new()
+    {
+        Name = "photo.jpg", MimeType = "image/jpeg", Buffer = MediaCorpus.Oriented(1, gps: true),
+    };
+
+    private static readonly FilePayload _wide = new()
+    {
+        Name = "wide.png", MimeType = "image/png", Buffer = MediaCorpus.Image(MagickFormat.Png, 1200, 400),
+    };
+
+    private static readonly FilePayload _lie = new()
+    {
+        Name = "lie.png", MimeType = "image/png", Buffer = MediaCorpus.Image(MagickFormat.Jpeg),
+    };
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_person_sends_files_with_a_post_and_finds_them_in_the_library(bool script)
+    {
+        var folder = Directory.CreateTempSubdirectory("postmantis-pages").FullName;
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var host = await PostMantisHost.StartAsync(new Dictionary<string, string?>(sandbox.Settings)
+        {
+            ["Workers:Enabled"] = "true",
+            ["DataDirectory"] = folder,
+        }, movedClock: false);
+        await using var chromium = await Chromium.StartAsync();
+        var (page, complaints) = await chromium.OpenAsync(host.Address, script: script);
+        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
+        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
+        await page.GetByLabel("Password").FillAsync("a long and quiet password");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
+        await page.GotoAsync("/connect");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Connect", Exact = true }).ClickAsync();
+        await page.GetByLabel("Sandbox Studio").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
+        await page.GetByLabel("Studio Page").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Connect these" }).ClickAsync();
+
+        await page.GotoAsync("/posts/new");
+        await page.GetByLabel("Studio Page").First.CheckAsync();
+        await page.GetByLabel("Text").FillAsync("With pictures");
+        await page.Locator("#files").SetInputFilesAsync(script ? [_photo, _wide, _lie] : [_photo, _wide]);
+        if (script)
+        {
+            await Assertions.Expect(page.Locator(".upload.refused")).ToContainTextAsync("not image/png as it was said to be");
+            await Assertions.Expect(page.Locator("[data-upload-status]")).ToHaveTextAsync("Done, but not all were taken.");
+            await Assertions.Expect(page.Locator(".upload img")).ToHaveCountAsync(2);
+            await page.GetByLabel("What photo.jpg shows").FillAsync("A square");
+        }
+        await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("With pictures");
+        await Assertions.Expect(page.Locator(".shots img")).ToHaveCountAsync(2);
+        if (script)
+            await Assertions.Expect(page.Locator(".page-head .status", new() { HasText = "Published" })).ToBeVisibleAsync();
+
+        await page.GotoAsync("/library");
+        var used = page.Locator(".file", new() { HasText = "photo.jpg" });
+        await Assertions.Expect(used).ToContainTextAsync("Position and camera removed");
+        await Assertions.Expect(used.GetByRole(AriaRole.Link, new() { Name = "With pictures" })).ToBeVisibleAsync();
+        await Assertions.Expect(used.GetByRole(AriaRole.Button)).ToHaveCountAsync(0);
+        await page.Locator("#files").SetInputFilesAsync(new FilePayload { Name = "spare.png", MimeType = _wide.MimeType, Buffer = _wide.Buffer });
+        if (!script) await page.GetByRole(AriaRole.Button, new() { Name = "Upload" }).ClickAsync();
+        var spare = page.Locator(".file", new() { HasText = "spare.png" });
+        await Assertions.Expect(spare).ToContainTextAsync("PNG");
+        await Assertions.Expect(spare).ToContainTextAsync("1200 × 400");
+        await spare.GetByRole(AriaRole.Button, new() { Name = "Delete spare.png" }).ClickAsync();
+        await Assertions.Expect(spare).ToHaveCountAsync(0);
+
+        if (script)
+        {
+            var shown = await sandbox.Client.GetStringAsync(new Uri(sandbox.Address, "/feed/studio-page"));
+            Assert.Contains("alt=\"A square\"", shown, StringComparison.Ordinal);
+            Assert.Empty(complaints);
+        }
+        Assert.Equal(2, await host.InDatabaseAsync(db => db.Artifacts.CountAsync(a => a.Status == ArtifactStatus.Verified)));
+        Directory.Delete(folder, recursive: true);
+    }
+}
