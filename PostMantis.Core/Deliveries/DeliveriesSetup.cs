@@ -33,6 +33,7 @@ public static class DeliveriesSetup
         services.AddSingleton<SettleQueue>();
         services.AddSingleton<DeliveryProgress>();
         services.AddSingleton<DeliveryFiles>();
+        services.AddSingleton<PreparationProgress>();
         services.AddSingleton<PostPreparer>();
         services.AddScoped<IArtifactWatcher, PreparationWatcher>();
         services.AddSingleton(provider => new DeliveryRunner(provider.GetRequiredService<IServiceScopeFactory>(),

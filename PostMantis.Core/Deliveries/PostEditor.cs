@@ -384,8 +384,8 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
             throw ProblemException.NotFound("post");
         var items = await _db.WorkItems.FromSql($"""
             SELECT * FROM work_items
-            WHERE kind = 'publish' AND key IN (SELECT id FROM deliveries WHERE post_id = {postId})
-                OR kind = 'prepare_media' AND key = {postId}
+            WHERE (kind, key) IN (
+                SELECT 'publish', id FROM deliveries WHERE post_id = {postId} UNION ALL SELECT 'prepare_media', {postId})
             ORDER BY id FOR UPDATE
             """).ToListAsync(ct);
         var deliveries = await _db.Deliveries.FromSql(

@@ -18,7 +18,7 @@ namespace PostMantis.Core.Deliveries;
 /// file cannot be had fails by itself; the others go on.
 /// </summary>
 public sealed partial class PostPreparer(IServiceScopeFactory scopes, ProviderCatalog catalog, MediaVersions versions,
-    HeldLeases leasesHeld, IOptions<MediaOptions> options, TimeProvider time, ILogger<PostPreparer> logger)
+    PreparationProgress progress, PostChanges changes, HeldLeases leasesHeld, IOptions<MediaOptions> options, TimeProvider time, ILogger<PostPreparer> logger)
 {
     /// <summary>Claims the posts that can be prepared now and prepares them.</summary>
     /// <returns>How many were looked at.</returns>
@@ -53,6 +53,10 @@ public sealed partial class PostPreparer(IServiceScopeFactory scopes, ProviderCa
         {
             LogFault(logger, lease.Key, lease.Tries, e);
             fault = e;
+        }
+        finally
+        {
+            progress.End(lease.Key);
         }
         await batch.Unit.RunAsync(token => SettleAsync(batch, lease, seen, failed, fault, token), ct);
     }
@@ -99,7 +103,8 @@ public sealed partial class PostPreparer(IServiceScopeFactory scopes, ProviderCa
                 id => seen.Artifacts.GetValueOrDefault(id)?.Facts, tools))
             {
                 if (planned.Plan?.Recipe is not { } recipe) continue;
-                var made = await versions.EnsureAsync(seen.Artifacts[planned.Item.ArtifactId], recipe, null, ct);
+                var made = await versions.EnsureAsync(seen.Artifacts[planned.Item.ArtifactId], recipe,
+                    progress.Watch(seen.Post.Id, () => changes.Publish(seen.Post.UserId, seen.Post.Id)), ct);
                 if (made.Refusal is { } refusal) failed[delivery.Id] = MediaErrors.Of(refusal);
             }
         }

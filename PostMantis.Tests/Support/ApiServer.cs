@@ -21,6 +21,8 @@ public sealed class ApiServer : IAsyncDisposable
 
     public string Output => _child.Output;
 
+    public int ProcessId => _child.ProcessId;
+
     /// <summary>Starts a verb of the executable on a free port, or <paramref name="port"/>, and waits until it answers.</summary>
     public static async Task<ApiServer> StartAsync(string connectionString, IReadOnlyDictionary<string, string?> settings,
         string verb = "serve", int? port = null)

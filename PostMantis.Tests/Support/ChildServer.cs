@@ -30,6 +30,8 @@ public sealed class ChildServer : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    public int ProcessId => _process.Id;
+
     /// <summary>The last lines it wrote.</summary>
     public string Output => string.Join('\n', _output);
 

@@ -1,19 +1,20 @@
 using PostMantis.Bench;
 
 string[] network = ["published", "pickup"];
+string[] files = ["media"];
 string[] engine = ["accept", "drain", "burst", "idle", "growth", "memory"];
 string[] scales = ["large", "one"];
 var json = args.Contains("--json");
 var profile = args.Contains("--profile");
-var chosen = args.Where(a => network.Contains(a) || engine.Contains(a)).ToArray();
+var chosen = args.Where(a => network.Contains(a) || engine.Contains(a) || files.Contains(a)).ToArray();
 var at = args.Where(scales.Contains).ToArray();
-if (args.Except(network).Except(engine).Except(scales).Except(["all", "--json", "--profile"]).Any())
+if (args.Except(network).Except(engine).Except(files).Except(scales).Except(["all", "--json", "--profile"]).Any())
 {
     await Console.Error.WriteLineAsync(
-        $"PostMantis.Bench [all|{string.Join('|', engine)}|{string.Join('|', network)}]… [{string.Join('|', scales)}]… [--json] [--profile]");
+        $"PostMantis.Bench [all|{string.Join('|', engine)}|{string.Join('|', network)}|{string.Join('|', files)}]… [{string.Join('|', scales)}]… [--json] [--profile]");
     return 2;
 }
-if (chosen.Length == 0) chosen = [.. engine, .. network];
+if (chosen.Length == 0) chosen = [.. engine, .. network, .. files];
 if (at.Length == 0) at = scales;
 
 var report = new Report();
@@ -52,6 +53,20 @@ if (chosen.Any(network.Contains))
 
     // A warning of the Api makes its figures suspect.
     if (stage.Api.Output.Length > 0) await Console.Error.WriteLineAsync(stage.Api.Output);
+}
+if (chosen.Any(files.Contains))
+{
+    // Beside the state of the repository: a file system in memory would be measured as memory.
+    var folder = Directory.CreateDirectory(Path.Combine(Directory.GetCurrentDirectory(), ".postmantis", "bench-media")).FullName;
+    try
+    {
+        await using var stage = await Stage.StartAsync(MediaMeasurements.Settings(folder));
+        await MediaMeasurements.MeasureAsync(stage, report);
+    }
+    finally
+    {
+        Directory.Delete(folder, recursive: true);
+    }
 }
 report.Print(Console.Out, json);
 if (profile) Console.WriteLine(report.Profile);

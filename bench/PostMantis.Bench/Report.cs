@@ -54,6 +54,11 @@ internal sealed class Report
     public void AddNumber(string name, string unit, double value) =>
         _figures.Add(new Figure(name, unit, new Dictionary<string, double> { ["rate"] = value }, [], true));
 
+    /// <summary>Adds one number that <paramref name="most"/> bounds.</summary>
+    public void AddMost(string name, string unit, double value, double most) => _figures.Add(new Figure(name, unit,
+        new Dictionary<string, double> { ["rate"] = value },
+        [string.Create(CultureInfo.InvariantCulture, $"value <= {most:0}")], value <= most));
+
     /// <summary>Writes the table, or one line of JSON.</summary>
     public void Print(TextWriter to, bool json)
     {

@@ -47,7 +47,7 @@ internal sealed class Stage : IAsyncDisposable
 
     public IServiceProvider Tools => _tools.Services;
 
-    public static async Task<Stage> StartAsync()
+    public static async Task<Stage> StartAsync(IReadOnlyDictionary<string, string?>? more = null)
     {
         var postgres = await TemporaryPostgres.StartAsync(durable: true);
         await postgres.ExecuteAsync($"CREATE DATABASE {Database}");
@@ -62,6 +62,7 @@ internal sealed class Stage : IAsyncDisposable
             ["Api:RateLimits:Read"] = "10000000",
             ["Api:RateLimits:Write"] = "10000000",
         };
+        foreach (var (name, value) in more ?? new Dictionary<string, string?>()) settings[name] = value;
         var tools = PostMantisApp.Build(["--environment", "Development"], builder =>
         {
             builder.Configuration.AddInMemoryCollection(settings);
