@@ -69,7 +69,7 @@ public sealed class MediaPageTests
 
         await page.GotoAsync("/library");
         var used = page.Locator(".file", new() { HasText = "photo.jpg" });
-        await Assertions.Expect(used).ToContainTextAsync("Position and camera removed");
+        await Assertions.Expect(used).ToContainTextAsync("Hidden data removed");
         await Assertions.Expect(used.GetByRole(AriaRole.Link, new() { Name = "With pictures" })).ToBeVisibleAsync();
         await Assertions.Expect(used.GetByRole(AriaRole.Button)).ToHaveCountAsync(0);
         await page.Locator("#files").SetInputFilesAsync(new FilePayload { Name = "spare.png", MimeType = _wide.MimeType, Buffer = _wide.Buffer });
