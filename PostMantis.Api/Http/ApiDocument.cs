@@ -77,6 +77,7 @@ internal sealed partial class ApiDocument(
         AddHeaders(document);
         foreach (var operation in Operations(document)) Tidy(operation, schemas);
         foreach (var (path, item) in document["paths"]!.AsObject()) DescribeIds(path, item!.AsObject());
+        WebhookDocument.AddTo(document, schemas);
         var sorted = new JsonObject(schemas.OrderBy(s => s.Key, StringComparer.Ordinal)
             .Select(s => KeyValuePair.Create(s.Key, s.Value?.DeepClone())));
         document["components"]!["schemas"] = sorted;
@@ -93,6 +94,7 @@ internal sealed partial class ApiDocument(
         ("Posts", "What to say, when, to which profiles; what became of each delivery."),
         ("Uploads", "Media that posts carry."),
         ("Events", "What happened, in the shape webhooks carry it."),
+        WebhookDocument.Tagged,
     ];
 
     // A named type that stands inline becomes a component, so that clients have a type of that name.

@@ -14,8 +14,8 @@ namespace PostMantis.Core.Webhooks;
 /// Sends what happened since a moment to an endpoint once more: a window of messages at a time, so that new events are not
 /// kept waiting behind it. Only a person in the dashboard starts and stops one.
 /// </summary>
-public sealed class WebhookReplays(UnitOfWork unit, AuditLog audit, WakeUp wakeUp, IOptions<WebhookOptions> options,
-    IOptions<EventOptions> eventOptions, TimeProvider time)
+public sealed class WebhookReplays(UnitOfWork unit, AuditLog audit, WakeUp wakeUp, PostChanges changes,
+    IOptions<WebhookOptions> options, IOptions<EventOptions> eventOptions, TimeProvider time)
 {
     /// <summary>Name of the loop that goes on with replays, for its wake-up.</summary>
     public const string Loop = "Replays";
@@ -124,6 +124,9 @@ public sealed class WebhookReplays(UnitOfWork unit, AuditLog audit, WakeUp wakeU
             SELECT * FROM webhook_replays WHERE id = {id} AND status = 'running' FOR UPDATE SKIP LOCKED
             """).ToListAsync(ct)).SingleOrDefault();
         if (replay is null) return;
+
+        // No post changed, but an open page shows how far this is.
+        unit.AfterCommit(() => changes.Publish(replay.UserId, Guid.Empty));
         var (now, window) = (time.GetUtcNow(), options.Value.ReplayWindow);
         if (await _db.WebhookEndpoints.AnyAsync(e => e.Id == replay.EndpointId && e.DisabledAt != null, ct))
         {

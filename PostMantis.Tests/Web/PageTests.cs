@@ -49,6 +49,8 @@ public sealed class PageTests : IAsyncLifetime
     [InlineData("/keys", "No keys yet")]
     [InlineData("/keys/new", "Make the key")]
     [InlineData("/approvals", "Nothing waits for you")]
+    [InlineData("/webhooks", "No endpoints yet")]
+    [InlineData("/webhooks/new", "Make the endpoint")]
     [InlineData("/audit", "User created")]
     [InlineData("/events", "No events yet")]
     [InlineData("/events?type=post.created", "Nothing matches")]

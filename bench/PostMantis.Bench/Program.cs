@@ -2,19 +2,21 @@ using PostMantis.Bench;
 
 string[] network = ["published", "pickup"];
 string[] files = ["media"];
+string[] webhooks = ["webhooks", "fanout"];
 string[] engine = ["accept", "drain", "burst", "idle", "growth", "memory"];
 string[] scales = ["large", "one"];
 var json = args.Contains("--json");
 var profile = args.Contains("--profile");
-var chosen = args.Where(a => network.Contains(a) || engine.Contains(a) || files.Contains(a)).ToArray();
+string[] all = [.. engine, .. network, .. files, .. webhooks];
+var chosen = args.Where(all.Contains).ToArray();
 var at = args.Where(scales.Contains).ToArray();
-if (args.Except(network).Except(engine).Except(files).Except(scales).Except(["all", "--json", "--profile"]).Any())
+if (args.Except(all).Except(scales).Except(["all", "--json", "--profile"]).Any())
 {
     await Console.Error.WriteLineAsync(
-        $"PostMantis.Bench [all|{string.Join('|', engine)}|{string.Join('|', network)}|{string.Join('|', files)}]… [{string.Join('|', scales)}]… [--json] [--profile]");
+        $"PostMantis.Bench [all|{string.Join('|', all)}]… [{string.Join('|', scales)}]… [--json] [--profile]");
     return 2;
 }
-if (chosen.Length == 0) chosen = [.. engine, .. network, .. files];
+if (chosen.Length == 0) chosen = all;
 if (at.Length == 0) at = scales;
 
 var report = new Report();
@@ -68,6 +70,8 @@ if (chosen.Any(files.Contains))
         Directory.Delete(folder, recursive: true);
     }
 }
+if (chosen.Contains("webhooks")) await Webhooks.RateAsync(report);
+if (chosen.Contains("fanout")) await Webhooks.FanOutAsync(report);
 report.Print(Console.Out, json);
 if (profile) Console.WriteLine(report.Profile);
 return report.IsMet ? 0 : 1;

@@ -4716,6 +4716,27 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of artifact.*.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ArtifactEventData
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("artifact")]
+        public Artifact Artifact { get; set; } = new Artifact();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// Where an artifact stands.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5321,6 +5342,33 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// A scheduled delivery that cannot go out as things stand.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DeliveryAtRisk
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("postId")]
+        public System.Guid PostId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("scheduledAt")]
+        public System.DateTimeOffset ScheduledAt { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// Exactly what is sent to one profile: inheritance and overrides already applied.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5493,6 +5541,30 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of delivery.*.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DeliveryEventData
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("post")]
+        public EventPost Post { get; set; } = new EventPost();
+
+        [System.Text.Json.Serialization.JsonPropertyName("delivery")]
+        public EventDelivery Delivery { get; set; } = new EventDelivery();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// One remote object of a delivery.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5591,6 +5663,27 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of endpoint.disabled.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class EndpointEventData
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("endpoint")]
+        public EventEndpoint Endpoint { get; set; } = new EventEndpoint();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// An event as callers read it, and as webhooks carry it.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5645,6 +5738,132 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// The delivery at that moment, as GET shows it, without its content.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class EventDelivery
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("object")]
+        public string Object { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("profileId")]
+        public System.Guid ProfileId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("profileName")]
+        public string ProfileName { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("provider")]
+        public string Provider { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("status")]
+        public DeliveryStatus Status { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("phase")]
+        public DeliveryPhase? Phase { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("parts")]
+        public System.Collections.Generic.IReadOnlyList<DeliveryPart> Parts { get; set; } = new System.Collections.Generic.List<DeliveryPart>();
+
+        [System.Text.Json.Serialization.JsonPropertyName("scheduledAt")]
+        public System.DateTimeOffset? ScheduledAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("startedAt")]
+        public System.DateTimeOffset? StartedAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("publishedAt")]
+        public System.DateTimeOffset? PublishedAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("failedAt")]
+        public System.DateTimeOffset? FailedAt { get; set; } = default!;
+
+        /// <summary>
+        /// First public call minus the moment, in milliseconds.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("latenessMs")]
+        public long? LatenessMs { get; set; } = default!;
+
+        /// <summary>
+        /// Tries that count: deferrals do not.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("attemptCount")]
+        public int AttemptCount { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("nextAttemptAt")]
+        public System.DateTimeOffset? NextAttemptAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("deferReason")]
+        public string? DeferReason { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("providerPostId")]
+        public string? ProviderPostId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("url")]
+        public string? Url { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("error")]
+        public DeliveryError? Error { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("actions")]
+        public System.Collections.Generic.IReadOnlyList<string> Actions { get; set; } = new System.Collections.Generic.List<string>();
+
+        [System.Text.Json.Serialization.JsonPropertyName("nextCheckAt")]
+        public System.DateTimeOffset? NextCheckAt { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// An endpoint that was disabled, and why.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class EventEndpoint
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        public string Name { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("url")]
+        public string Url { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("reason")]
+        public EventEndpointReason Reason { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("disabledAt")]
+        public System.DateTimeOffset DisabledAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("failingSince")]
+        public System.DateTimeOffset? FailingSince { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("lastError")]
+        public string? LastError { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// A slice of a list.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -5669,23 +5888,110 @@ namespace PostMantis.Client
     }
 
     /// <summary>
-    /// Options of Facebook.
+    /// Where the post stood at that moment.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    public partial class FacebookOptions
+    public partial class EventPost
     {
 
-        /// <summary>
-        /// A reel is one upright video. A story has one file and no text.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("placement")]
-        public FacebookOptionsPlacement? Placement { get; set; } = default!;
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
 
         /// <summary>
-        /// Of a video or reel.
+        /// Where it stands.
         /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("title")]
-        public string? Title { get; set; } = default!;
+        [System.Text.Json.Serialization.JsonPropertyName("status")]
+        public PostStatus Status { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("outcome")]
+        public PostOutcome? Outcome { get; set; } = default!;
+
+        /// <summary>
+        /// Rises with every change; the ETag.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("revision")]
+        public int Revision { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("externalId")]
+        public string? ExternalId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("metadata")]
+        public System.Collections.Generic.IDictionary<string, string> Metadata { get; set; } = new System.Collections.Generic.Dictionary<string, string>();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// The profile at that moment; id, network, name and status are always there.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class EventProfile
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("object")]
+        public string? Object { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("provider")]
+        public string Provider { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        public string Name { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("handle")]
+        public string? Handle { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("pictureUrl")]
+        public string? PictureUrl { get; set; } = default!;
+
+        /// <summary>
+        /// active; reauthRequired: connect the account again; disconnected: its tokens are erased.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("status")]
+        public ProfileStatus Status { get; set; } = default!;
+
+        /// <summary>
+        /// Set: nothing is published to it until it is resumed.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("pausedAt")]
+        public System.DateTimeOffset? PausedAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("brandId")]
+        public System.Guid? BrandId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("externalId")]
+        public string? ExternalId { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("testMode")]
+        public bool? TestMode { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("createdAt")]
+        public System.DateTimeOffset? CreatedAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("updatedAt")]
+        public System.DateTimeOffset? UpdatedAt { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("disconnectedAt")]
+        public System.DateTimeOffset? DisconnectedAt { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
 
     }
 
@@ -5750,51 +6056,6 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
-
-    }
-
-    /// <summary>
-    /// Options of Instagram.
-    /// </summary>
-    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    public partial class InstagramOptions
-    {
-
-        /// <summary>
-        /// A single video in the feed is a reel. A story has one file and no text.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("placement")]
-        public InstagramOptionsPlacement? Placement { get; set; } = default!;
-
-        /// <summary>
-        /// Reels: whether it shows in the feed besides the reels tab.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("shareToFeed")]
-        public bool? ShareToFeed { get; set; } = default!;
-
-        /// <summary>
-        /// Reels: a name for the sound.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("audioName")]
-        public string? AudioName { get; set; } = default!;
-
-        /// <summary>
-        /// User names invited as co-authors.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("collaborators")]
-        public System.Collections.Generic.IReadOnlyList<string>? Collaborators { get; set; } = default!;
-
-        /// <summary>
-        /// Id of the place's Facebook Page.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("locationId")]
-        public string? LocationId { get; set; } = default!;
-
-        /// <summary>
-        /// Whether it is labelled as made by AI.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("aiGenerated")]
-        public bool? AiGenerated { get; set; } = default!;
 
     }
 
@@ -6539,12 +6800,6 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("maxPages")]
         public int? MaxPages { get; set; } = default!;
 
-        /// <summary>
-        /// Whether a file of this class has alternative text, where the network knows it at all.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("altText")]
-        public bool AltText { get; set; } = default!;
-
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -7075,6 +7330,27 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of post.*.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PostEventData
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("post")]
+        public EventPost Post { get; set; } = new EventPost();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// A slice of a list.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -7537,6 +7813,33 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of profile.*.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ProfileEventData
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("profile")]
+        public EventProfile Profile { get; set; } = new EventProfile();
+
+        [System.Text.Json.Serialization.JsonPropertyName("deliveriesAtRisk")]
+        public System.Collections.Generic.IReadOnlyList<DeliveryAtRisk>? DeliveriesAtRisk { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("reason")]
+        public string? Reason { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// What one profile takes now.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -7838,12 +8141,6 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("discord")]
         public DiscordOptions? Discord { get; set; } = default!;
 
-        [System.Text.Json.Serialization.JsonPropertyName("facebook")]
-        public FacebookOptions? Facebook { get; set; } = default!;
-
-        [System.Text.Json.Serialization.JsonPropertyName("instagram")]
-        public InstagramOptions? Instagram { get; set; } = default!;
-
         [System.Text.Json.Serialization.JsonPropertyName("linkedin")]
         public LinkedinOptions? Linkedin { get; set; } = default!;
 
@@ -7855,9 +8152,6 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("sandbox")]
         public SandboxOptions? Sandbox { get; set; } = default!;
-
-        [System.Text.Json.Serialization.JsonPropertyName("threads")]
-        public ThreadsOptions? Threads { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("tiktok")]
         public TiktokOptions? Tiktok { get; set; } = default!;
@@ -8091,6 +8385,30 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Of webhook.test.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class TestEventData
+    {
+
+        /// <summary>
+        /// The endpoint that is tested.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("endpoint")]
+        public Endpoint Endpoint { get; set; } = new Endpoint();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// How long the body is, counted as the network does.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -8163,30 +8481,6 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("maxAltText")]
         public int? MaxAltText { get; set; } = default!;
 
-        /// <summary>
-        /// In one text; null: any number.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("maxHashtags")]
-        public int? MaxHashtags { get; set; } = default!;
-
-        /// <summary>
-        /// More of them are warned of.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("advisedHashtags")]
-        public int? AdvisedHashtags { get; set; } = default!;
-
-        /// <summary>
-        /// Names with @ in one text; null: any number.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("maxMentions")]
-        public int? MaxMentions { get; set; } = default!;
-
-        /// <summary>
-        /// Different web addresses in one text, a link card among them; null: any number.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("maxLinks")]
-        public int? MaxLinks { get; set; } = default!;
-
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -8221,9 +8515,6 @@ namespace PostMantis.Client
         [System.Runtime.Serialization.EnumMember(Value = @"utf8Bytes")]
         Utf8Bytes = 4,
 
-        [System.Runtime.Serialization.EnumMember(Value = @"emojiAsBytes")]
-        EmojiAsBytes = 5,
-
     }
 
     /// <summary>
@@ -8247,33 +8538,6 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
-
-    }
-
-    /// <summary>
-    /// Options of Threads.
-    /// </summary>
-    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    public partial class ThreadsOptions
-    {
-
-        /// <summary>
-        /// The post's topic; without it the first #tag of the text is.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("topicTag")]
-        public string? TopicTag { get; set; } = default!;
-
-        /// <summary>
-        /// Who may reply.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("replyControl")]
-        public ThreadsOptionsReplyControl? ReplyControl { get; set; } = default!;
-
-        /// <summary>
-        /// Id of a post to quote.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("quotePostId")]
-        public string? QuotePostId { get; set; } = default!;
 
     }
 
@@ -8509,31 +8773,15 @@ namespace PostMantis.Client
     }
 
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<FacebookOptionsPlacement>))]
-    public enum FacebookOptionsPlacement
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<EventEndpointReason>))]
+    public enum EventEndpointReason
     {
 
-        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
-        Feed = 0,
+        [System.Runtime.Serialization.EnumMember(Value = @"gone")]
+        Gone = 0,
 
-        [System.Runtime.Serialization.EnumMember(Value = @"reel")]
-        Reel = 1,
-
-        [System.Runtime.Serialization.EnumMember(Value = @"story")]
-        Story = 2,
-
-    }
-
-    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<InstagramOptionsPlacement>))]
-    public enum InstagramOptionsPlacement
-    {
-
-        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
-        Feed = 0,
-
-        [System.Runtime.Serialization.EnumMember(Value = @"story")]
-        Story = 1,
+        [System.Runtime.Serialization.EnumMember(Value = @"failing")]
+        Failing = 1,
 
     }
 
@@ -8585,18 +8833,23 @@ namespace PostMantis.Client
     }
 
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
-    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<ThreadsOptionsReplyControl>))]
-    public enum ThreadsOptionsReplyControl
+    public partial class Endpoint
     {
 
-        [System.Runtime.Serialization.EnumMember(Value = @"everyone")]
-        Everyone = 0,
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public System.Guid Id { get; set; } = default!;
 
-        [System.Runtime.Serialization.EnumMember(Value = @"accountsYouFollow")]
-        AccountsYouFollow = 1,
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        public string Name { get; set; } = default!;
 
-        [System.Runtime.Serialization.EnumMember(Value = @"mentionedOnly")]
-        MentionedOnly = 2,
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
 
     }
 

@@ -1,0 +1,317 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using PostMantis.Api;
+using PostMantis.Core.Access;
+using PostMantis.Core.Common;
+using PostMantis.Core.Outbox;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
+using PostMantis.Core.Queue;
+using PostMantis.Core.Webhooks;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Bench;
+
+/// <summary>
+/// Webhooks in this process, as they run in production, on a durable Postgres, to a receiver in this process too: both
+/// cores are shared by all of them.
+/// </summary>
+internal sealed class Webhooks : IAsyncDisposable
+{
+    private const int EventsPerSave = 500;
+    private static readonly TimeProvider _time = TimeProvider.System;
+    private static readonly JsonObject _data = JsonNode.Parse("""
+        {"post": {"id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11", "status": "completed", "outcome": "published", "revision": 7,
+          "externalId": "cms-42", "metadata": {"campaign": "spring"}},
+         "delivery": {"object": "delivery", "id": "01981d2e-7f3b-7a10-b2c4-66d0f1a29b77", "profileName": "Studio Page",
+          "profileId": "01981d2e-1111-7c55-9a41-0c2f6f0f8f11", "provider": "mastodon", "status": "published", "phase": null,
+          "parts": [{"index": 0, "kind": "root", "status": "published", "providerPostId": "114182736455",
+            "url": "https://social.example/@studio/114182736455", "error": null}], "attemptCount": 1, "actions": [],
+          "publishedAt": "2027-03-30T10:00:02.114Z", "error": null, "latenessMs": 312, "nextCheckAt": null}}
+        """)!.AsObject();
+
+    private readonly TemporaryPostgres _postgres;
+    private readonly WebApplication _app;
+    private readonly WebApplication _receiver;
+
+    private Webhooks(TemporaryPostgres postgres, WebApplication app, WebApplication receiver) =>
+        (_postgres, _app, _receiver) = (postgres, app, receiver);
+
+    /// <summary>Events through signing and HTTP, against a bare loop that sends the same bytes.</summary>
+    public static async Task RateAsync(Report report)
+    {
+        const int events = 20_000, rounds = 3;
+        var arrived = 0;
+        await using var stage = await StartAsync(isWorking: false, _ =>
+        {
+            Interlocked.Increment(ref arrived);
+            return Task.CompletedTask;
+        });
+        var (person, _) = await stage.PersonAsync(0);
+        await stage.EndpointAsync(person, "/sink", []);
+        List<double> bare = [], full = [];
+        TimeSpan took = default;
+        await stage.LayAsync(person, events / 4);
+        await stage.DrainAsync();
+        await stage.BareAsync(events / 4);
+        for (var round = 0; round < rounds; round++)
+        {
+            bare.Add(events / (await stage.BareAsync(events)).TotalSeconds);
+            await stage.LayAsync(person, events);
+            Interlocked.Exchange(ref arrived, 0);
+            took = await stage.DrainAsync();
+            if (arrived < events) throw new InvalidOperationException($"Only {arrived} arrived.");
+            full.Add(events / took.TotalSeconds);
+        }
+        var (of, rate) = (bare.Order().ElementAt(rounds / 2), full.Order().ElementAt(rounds / 2));
+        report.AddNumber("webhooks, bare HttpClient loop", "1/s", of);
+        report.AddNumber("webhooks, claimed to stored", "1/s", rate);
+        report.AddRatio("webhooks against the bare loop", rate / of, 0.6);
+    }
+
+    /// <summary>Two hundred endpoints, eleven of them bad, at five hundred events a second.</summary>
+    public static async Task FanOutAsync(Report report)
+    {
+        const int people = 10, endpoints = 20, perSecond = 500, hanging = 5, failing = 5;
+        const int bad = hanging + failing + 1;
+        var (ticks, tick) = (50 * 60, TimeSpan.FromMilliseconds(20));
+        ConcurrentQueue<(DateTimeOffset At, double Delay)> delays = new();
+        await using var stage = await StartAsync(isWorking: true, async http =>
+        {
+            var number = int.Parse(http.Request.Path.Value![1..], System.Globalization.CultureInfo.InvariantCulture);
+            using var reader = new StreamReader(http.Request.Body);
+            var body = await reader.ReadToEndAsync(http.RequestAborted);
+            if (number < hanging)
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, _time, http.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                http.Abort();
+            }
+            else if (number < hanging + failing)
+            {
+                http.Response.StatusCode = 500;
+            }
+            else if (number < bad)
+            {
+                await FloodAsync(http);
+            }
+            else
+            {
+                using var json = JsonDocument.Parse(body);
+                var now = _time.GetUtcNow();
+                delays.Enqueue((now, (now - json.RootElement.GetProperty("timestamp").GetDateTimeOffset()).TotalMilliseconds));
+            }
+        });
+        List<(Caller Person, Guid Profile)> targets = [];
+        for (var i = 0; i < people; i++)
+        {
+            var (person, profiles) = await stage.PersonAsync(endpoints);
+
+            // The bad ones are spread: most people have one or two among twenty.
+            for (var n = 0; n < endpoints; n++)
+            {
+                await stage.EndpointAsync(person, $"/{(n * people) + i}", [profiles[n]]);
+                targets.Add((person, profiles[n]));
+            }
+        }
+        var started = _time.GetTimestamp();
+        List<(double Heap, double Set)> memory = [];
+        for (var n = 0; n < ticks; n++)
+        {
+            var wait = (tick * n) - _time.GetElapsedTime(started);
+            if (wait > TimeSpan.Zero) await Task.Delay(wait, _time);
+            await stage.HappenAsync(Enumerable.Range(0, perSecond / 50).Select(k => targets[((n * 10) + k) % targets.Count]));
+            if (n % (ticks / 6) == (ticks / 6) - 1)
+                memory.Add((GC.GetTotalMemory(forceFullCollection: true) / 1e6, Environment.WorkingSet / 1e6));
+        }
+        var took = _time.GetElapsedTime(started);
+        await Task.Delay(TimeSpan.FromSeconds(2), _time);
+        var sent = ticks * (perSecond / 50);
+        report.AddRate("fan-out, events", sent, took);
+        report.AddNumber("fan-out, arrived of the healthy", "share", delays.Count / (sent * (double)(targets.Count - bad) / targets.Count));
+        report.AddTimes("fan-out, delay of healthy endpoints", delays.Select(d => d.Delay), ("p99", 1000));
+        report.AddNumber("fan-out, heap after 10 s", "MB", memory[0].Heap);
+        report.AddNumber("fan-out, heap after 60 s", "MB", memory[^1].Heap);
+        report.AddNumber("fan-out, working set after 10 s", "MB", memory[0].Set);
+        report.AddNumber("fan-out, working set after 60 s", "MB", memory[^1].Set);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        using var now = new CancellationTokenSource();
+        await now.CancelAsync();
+        await _receiver.StopAsync(now.Token);
+        await _receiver.DisposeAsync();
+        await _postgres.DisposeAsync();
+    }
+
+    private static async Task<Webhooks> StartAsync(bool isWorking, RequestDelegate receive)
+    {
+        var receiving = WebApplication.CreateSlimBuilder();
+        receiving.Logging.ClearProviders();
+        receiving.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        var receiver = receiving.Build();
+        receiver.Run(receive);
+        await receiver.StartAsync();
+        var postgres = await TemporaryPostgres.StartAsync(durable: true);
+        await postgres.ExecuteAsync("CREATE DATABASE postmantis");
+        var app = PostMantisApp.Build(["--environment", "Development", "--urls", "http://127.0.0.1:0"], builder =>
+        {
+            builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+            {
+                ["ConnectionStrings:postmantis"] = postgres.ConnectionString("postmantis"),
+                ["Sandbox:Hosted"] = "false",
+                ["Workers:Enabled"] = isWorking ? "true" : "false",
+                ["Vault:MasterKeys:0:Id"] = "bench",
+                ["Vault:MasterKeys:0:Value"] = Convert.ToBase64String(new byte[32]),
+                ["Outbound:AllowedRanges:0"] = "127.0.0.0/8",
+            });
+            builder.Logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Warning);
+        });
+        await using (var scope = app.Services.CreateAsyncScope())
+            await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+        await app.StartAsync();
+        return new Webhooks(postgres, app, receiver);
+    }
+
+    private async Task<T> InScopeAsync<T>(Func<IServiceProvider, Task<T>> work)
+    {
+        await using var scope = _app.Services.CreateAsyncScope();
+        return await work(scope.ServiceProvider);
+    }
+
+    private Task<(Caller Person, Guid[] Profiles)> PersonAsync(int profiles) => InScopeAsync(async services =>
+    {
+        var db = services.GetRequiredService<PostMantisDb>();
+        var now = _time.GetUtcNow();
+        var id = Ids.New(now);
+        db.Users.Add(new User { Id = id, UserName = $"{id:N}@example.com", SecurityStamp = $"{id:N}", CreatedAt = now });
+        await db.SaveChangesAsync();
+        var made = Enumerable.Range(0, profiles).Select(n => new Profile
+        {
+            Id = Ids.New(now),
+            UserId = id,
+            ConnectionId = id,
+            Provider = "sandbox",
+            ProviderProfileId = $"{n}",
+            Name = $"Page {n}",
+            TestMode = true,
+            CreatedAt = now,
+            UpdatedAt = now,
+        }).ToArray();
+        db.Profiles.AddRange(made);
+        await db.SaveChangesAsync();
+        return (Caller.Person(id, null), made.Select(p => p.Id).ToArray());
+    });
+
+    private Task<SecretShown> EndpointAsync(Caller person, string path, IReadOnlyList<Guid> profiles) => InScopeAsync(services =>
+        services.GetRequiredService<WebhookEndpoints>().CreateAsync(person,
+            new WebhookSettings(path, new Uri(new Uri(_receiver.Urls.First()), path).AbsoluteUri, WebhookMode.Both, [], [], profiles), default));
+
+    // Events of as many posts, numbered, with their messages waiting.
+    private async Task LayAsync(Caller person, int events)
+    {
+        for (var laid = 0; laid < events; laid += EventsPerSave)
+            await HappenAsync(Enumerable.Repeat((person, Guid.Empty), Math.Min(EventsPerSave, events - laid)));
+        while (await InScopeAsync(s => s.GetRequiredService<Sequencer>().RunOnceAsync(default)) > 0)
+        {
+        }
+    }
+
+    private Task<bool> HappenAsync(IEnumerable<(Caller Person, Guid Profile)> targets) => InScopeAsync(async services =>
+    {
+        var (writer, unit, rows) = (services.GetRequiredService<EventWriter>(), services.GetRequiredService<UnitOfWork>(),
+            services.GetRequiredService<PendingRows>());
+        var data = _data.ToJsonString(Json.Options);
+        await unit.RunAsync(async ct =>
+        {
+            rows.Open();
+            foreach (var (person, profile) in targets)
+                writer.Add(person.UserId, EventTypes.DeliveryPublished, data, testMode: true, Ids.New(_time.GetUtcNow()),
+                    profileId: profile == Guid.Empty ? null : profile);
+            await using var batch = unit.Batch();
+            rows.Write(batch);
+            await unit.FinishAsync(batch, ct);
+        }, default);
+        services.GetRequiredService<WakeUp>().Signal(EventWriter.Loop);
+        return true;
+    });
+
+    // As the worker does, until nothing is left: every outcome is stored by then.
+    private async Task<TimeSpan> DrainAsync()
+    {
+        var (runner, wakeUp) = (_app.Services.GetRequiredService<WebhookRunner>(), _app.Services.GetRequiredService<WakeUp>());
+        var started = _time.GetTimestamp();
+        HashSet<Task> running = [];
+        while (true)
+        {
+            var tasks = await runner.StartAsync(default);
+            running.UnionWith(tasks);
+            running.RemoveWhere(task => task.IsCompleted);
+            if (tasks.Count > 0) continue;
+            if (running.Count == 0) return _time.GetElapsedTime(started);
+            using var rung = new CancellationTokenSource();
+            await Task.WhenAny(running.Append(wakeUp.WaitAsync(nameof(WorkKind.Webhook), TimeSpan.FromSeconds(1), _time, rung.Token)));
+            await rung.CancelAsync();
+        }
+    }
+
+    // The same bytes and headers, as many at once as an endpoint has slots.
+    private async Task<TimeSpan> BareAsync(int events)
+    {
+        var body = Encoding.UTF8.GetBytes(new JsonObject
+        {
+            ["id"] = Ids.New(_time.GetUtcNow()),
+            ["type"] = EventTypes.DeliveryPublished,
+            ["apiVersion"] = EventResource.Version,
+            ["timestamp"] = "2027-03-30T10:00:02.114Z",
+            ["sequence"] = 4711,
+            ["testMode"] = true,
+            ["data"] = _data.DeepClone(),
+        }.ToJsonString(Json.Options));
+        var address = new Uri(new Uri(_receiver.Urls.First()), "/sink");
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+        var left = events;
+        var started = _time.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, new WebhookOptions().EndpointSlots).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new ByteArrayContent(body) };
+                request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+                request.Headers.TryAddWithoutValidation("webhook-id", "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11");
+                request.Headers.TryAddWithoutValidation("webhook-timestamp", "1785405602");
+                request.Headers.TryAddWithoutValidation("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=");
+                request.Headers.TryAddWithoutValidation("User-Agent", "PostMantis");
+                request.Headers.TryAddWithoutValidation("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+                using var answer = await client.SendAsync(request);
+                answer.EnsureSuccessStatusCode();
+            }
+        })));
+        return _time.GetElapsedTime(started);
+    }
+
+    private static async Task FloodAsync(HttpContext http)
+    {
+        var block = new byte[16 * 1024];
+        try
+        {
+            while (!http.RequestAborted.IsCancellationRequested) await http.Response.Body.WriteAsync(block, http.RequestAborted);
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException)
+        {
+            http.Abort();
+        }
+    }
+}
