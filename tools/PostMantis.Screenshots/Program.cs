@@ -115,6 +115,24 @@ var failed = await CreateAsync("This one breaks the network's rules.", ["Lab · 
 var unknown = await CreateAsync("The answer to this one was lost on the way.", ["Lab · no way to tell"], fault: "timeoutAfterAccept");
 await CreateAsync("Found again in the listing after its answer was lost.", ["Lab · by listing"], fault: "timeoutAfterAccept");
 
+// An agent asks first.
+await page.GotoAsync("/keys/new");
+await page.GetByLabel("Name").FillAsync("Drafting agent");
+await page.GetByText("More rules").ClickAsync();
+await page.GetByLabel("A person approves each post").CheckAsync();
+await page.GetByLabel("Posts a day").FillAsync("3");
+await ClickAsync("Make the key");
+var agentKey = (await page.Locator("#key-text").InnerTextAsync()).Trim();
+program.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", agentKey);
+await CreateAsync("Three things an agent noticed in this week's numbers.", ["Studio Page", "Studio Notes"], scheduledInDays: 1);
+await CreateAsync("A question for everybody who plans posts on a Friday.", ["Studio Notes"], scheduledInDays: 2);
+program.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+await page.GotoAsync("/approvals");
+await ShootAsync("approvals");
+await page.GotoAsync("/keys");
+await page.GetByRole(AriaRole.Link, new() { Name = "Drafting agent" }).ClickAsync();
+await ShootAsync("key");
+
 foreach (var (name, id, word) in new[] { ("post-failed", failed, "Failed"), ("post-unknown", unknown, "Unknown") })
 {
     await page.GotoAsync($"/posts/{id}");
