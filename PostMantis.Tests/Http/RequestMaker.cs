@@ -26,6 +26,14 @@ internal sealed class RequestMaker(JsonObject document, Random random, DateTimeO
 
     public T Pick<T>(IReadOnlyList<T> items) => items[random.Next(items.Count)];
 
+    // Null is a choice, but not half of them.
+    private JsonNode? Some(JsonArray choices)
+    {
+        static bool IsNull(JsonNode? choice) => (string?)((choice is JsonObject schema ? schema["type"] : choice) as JsonValue) == "null";
+        var others = choices.Where(choice => !IsNull(choice)).ToList();
+        return others.Count > 0 && Chance(0.9) ? others[random.Next(others.Count)] : Pick(choices);
+    }
+
     private JsonNode? Pick(JsonArray items) => items[random.Next(items.Count)];
 
     /// <summary>A value of a schema; with <paramref name="breaks"/>, wrong in one place.</summary>
@@ -51,8 +59,8 @@ internal sealed class RequestMaker(JsonObject document, Random random, DateTimeO
         var schema = Resolve(node);
         if (schema["const"] is { } only) return only.DeepClone();
         if (schema["enum"] is JsonArray names) return Pick(names)?.DeepClone();
-        if ((schema["oneOf"] ?? schema["anyOf"]) is JsonArray choices) return Value(Pick(choices)!, name, depth);
-        var type = schema["type"] is JsonArray types ? (string)Pick(types)! : (string?)schema["type"];
+        if ((schema["oneOf"] ?? schema["anyOf"]) is JsonArray choices) return Value(Some(choices)!, name, depth);
+        var type = schema["type"] is JsonArray types ? (string)Some(types)! : (string?)schema["type"];
         return type switch
         {
             "object" => Object(schema, depth),
