@@ -141,6 +141,25 @@ public sealed class Uploads(UnitOfWork unit, IMediaStore store, ArtifactReader r
             IsType(mimeType) ? mimeType : "application/octet-stream", counted.Count, counted.Digest());
     }
 
+    /// <summary>Takes one file that is here whole: stored, looked at and verified, or nothing of it stays.</summary>
+    /// <exception cref="ProblemException">
+    /// invalidRequest: the file is refused; payloadTooLarge beyond the user's quota.
+    /// </exception>
+    public async Task<ArtifactResource> TakeAsync(
+        Caller caller, string fileName, string mimeType, Stream content, long size, CancellationToken ct)
+    {
+        var received = await ReceiveAsync("file", "/file", fileName, mimeType, content, size, ct);
+        try
+        {
+            return (await TakeAsync(caller, [received], ct))[0];
+        }
+        catch
+        {
+            await DiscardAsync([received], CancellationToken.None);
+            throw;
+        }
+    }
+
     /// <summary>Makes artifacts of files that were received: looked at, all of them verified or none taken.</summary>
     /// <exception cref="ProblemException">
     /// invalidRequest: a file is refused; payloadTooLarge beyond the user's quota.

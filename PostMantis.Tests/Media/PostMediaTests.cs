@@ -295,12 +295,8 @@ public sealed class PostMediaTests : IAsyncLifetime
     private async Task<ArtifactResource> UploadAsync(
         byte[] bytes, string name = "card.png", string type = "image/png", Core.Access.Caller? caller = null)
     {
-        return await _world.Host.InScopeAsync(async services =>
-        {
-            var uploads = services.GetRequiredService<Core.Media.Uploads>();
-            var received = await uploads.ReceiveAsync("file", "/file", name, type, new MemoryStream(bytes), bytes.Length, default);
-            return Assert.Single(await uploads.TakeAsync(caller ?? _world.Person, [received], default));
-        });
+        return await _world.Host.InScopeAsync(services => services.GetRequiredService<Core.Media.Uploads>()
+            .TakeAsync(caller ?? _world.Person, name, type, new MemoryStream(bytes), bytes.Length, default));
     }
 
     private async Task<PostResource> EditAsync(Func<PostEditor, Task<AcceptedPost>> edit) =>

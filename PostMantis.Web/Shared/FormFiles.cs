@@ -19,14 +19,12 @@ internal static class FormFiles
         foreach (var file in form.Files.GetFiles(Field).Where(f => f.FileName.Length > 0))
         {
             await using var content = file.OpenReadStream();
-            var received = await uploads.ReceiveAsync(Field, $"/{Field}", file.FileName, file.ContentType, content, file.Length, ct);
             try
             {
-                taken.AddRange(await uploads.TakeAsync(caller, [received], ct));
+                taken.Add(await uploads.TakeAsync(caller, file.FileName, file.ContentType, content, file.Length, ct));
             }
             catch (ProblemException problem)
             {
-                await uploads.DiscardAsync([received], CancellationToken.None);
                 errors.Add(field, $"{file.FileName}: {(problem.Issues.Count > 0 ? problem.Issues[0].Message : problem.Message)}");
             }
         }
