@@ -120,7 +120,7 @@ public sealed class Uploads(UnitOfWork unit, IMediaStore store, ArtifactReader r
                 Unit: limit is null ? null : "bytes"));
     }
 
-    /// <summary>Stores a file that comes with another request; it is nobody's until <see cref="TakeAsync"/>.</summary>
+    /// <summary>Stores a file that comes with another request; it is nobody's until it is taken.</summary>
     /// <param name="pointer">Where the request names it.</param>
     /// <exception cref="MediaTooLargeException">There are more than <paramref name="most"/> bytes; nothing is left.</exception>
     public async Task<ReceivedFile> ReceiveAsync(string name, string pointer, string fileName, string mimeType,

@@ -219,7 +219,7 @@ export interface paths {
         put?: never;
         /**
          * Store a draft or accept a post
-         * @description 202 means stored durably, not sent. One error on one profile refuses the whole post. Drafts are stored despite issues (201) and return them.
+         * @description 202 means stored durably, not sent. One error on one profile refuses the whole post. Drafts are stored despite issues (201) and return them. As multipart/form-data, the part payload comes first, then files, at most 25 MiB in all; a media item names a file by the name of its part.
          */
         post: operations["CreatePost"];
         delete?: never;
@@ -458,7 +458,7 @@ export interface paths {
     };
 }
 export interface webhooks {
-    event: {
+    "post.created": {
         parameters: {
             query?: never;
             header?: never;
@@ -468,10 +468,390 @@ export interface webhooks {
         get?: never;
         put?: never;
         /**
-         * An event, as your endpoint gets it
-         * @description Signed as Standard Webhooks say: v1,<base64 of HMAC-SHA256 over id.timestamp.body>. The same id on every retry and replay. Answer any 2xx within 15 seconds; else it is sent again for three days.
+         * A post was stored
+         * @description A post was stored. Verify the signature before parsing; read on at /docs/webhooks.md.
          */
-        post: operations["ReceiveEvent"];
+        post: operations["OnPostCreated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A post was edited
+         * @description A post was edited. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnPostUpdated"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.scheduled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A post waits for its moment
+         * @description A post waits for its moment. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnPostScheduled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.completed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Every delivery of a post is settled; its outcome tells how
+         * @description Every delivery of a post is settled; its outcome tells how. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnPostCompleted"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "post.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Every delivery of a post was canceled
+         * @description Every delivery of a post was canceled. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnPostCanceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.published": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It is public
+         * @description It is public. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryPublished"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.incomplete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The root is public, a part of its thread failed
+         * @description The root is public, a part of its thread failed. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryIncomplete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was not published; its error says what to do
+         * @description It was not published; its error says what to do. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.deferred": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It waits, and nothing was sent
+         * @description It waits, and nothing was sent. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryDeferred"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.unknown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The network may have taken it; it is looked into and never blindly sent again
+         * @description The network may have taken it; it is looked into and never blindly sent again. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryUnknown"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.canceled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * It was canceled
+         * @description It was canceled. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryCanceled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "delivery.partFailed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A first comment or another side part failed
+         * @description A first comment or another side part failed. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnDeliveryPartFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "profile.connected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A profile was connected
+         * @description A profile was connected. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnProfileConnected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "profile.expiring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A profile must be connected again before long
+         * @description A profile must be connected again before long. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnProfileExpiring"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "profile.reauthRequired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A profile must be connected again
+         * @description A profile must be connected again. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnProfileReauthRequired"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "profile.disconnected": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A profile was disconnected
+         * @description A profile was disconnected. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnProfileDisconnected"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "artifact.verified": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A file is ready for posts
+         * @description A file is ready for posts. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnArtifactVerified"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "artifact.failed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A file cannot be used; its error says why
+         * @description A file cannot be used; its error says why. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnArtifactFailed"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "endpoint.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Another endpoint of yours is disabled
+         * @description Another endpoint of yours is disabled. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnEndpointDisabled"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sent by hand from the dashboard
+         * @description Sent by hand from the dashboard. Verify the signature before parsing; read on at /docs/webhooks.md.
+         */
+        post: operations["OnWebhookTest"];
         delete?: never;
         options?: never;
         head?: never;
@@ -506,7 +886,10 @@ export interface components {
             kind: null | components["schemas"]["MediaKind"];
             /** @description By content; null until verified. */
             mimeType: null | string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of what is kept, as is the digest.
+             */
             sizeBytes: null | number;
             sha256: null | string;
             /**
@@ -518,6 +901,7 @@ export interface components {
             height: null | number;
             /** Format: int64 */
             durationMs: null | number;
+            verification: null | components["schemas"]["ArtifactVerification"];
             /** @description Signed address of the bytes, until UrlExpiresAt; null until verified. */
             url: null | string;
             /** Format: date-time */
@@ -545,11 +929,49 @@ export interface components {
             actual: null | number;
             unit: null | string;
         };
+        /** @description Of artifact.*. */
+        ArtifactEventData: {
+            artifact: components["schemas"]["Artifact"];
+        };
         /**
          * @description Where an artifact stands.
          * @enum {string}
          */
         ArtifactStatus: "reserved" | "importing" | "verified" | "failed" | "expired";
+        /** @description What the content of a file says. */
+        ArtifactVerification: {
+            /** @description Whether the whole content was decoded or probed. */
+            isComplete: boolean;
+            /** @description Why not, such as a missing ffprobe. */
+            notVerified: null | string;
+            /** @description Whether position, camera, comments and appended files were taken out before it was kept. */
+            metadataRemoved: boolean;
+            /**
+             * Format: int32
+             * @description EXIF orientation, 1–8; width and height of the artifact are as shown.
+             */
+            orientation: number;
+            isAnimated: boolean;
+            /**
+             * Format: int32
+             * @description Pictures of an animation; 1 for a still one.
+             */
+            frames: number;
+            hasAlpha: boolean;
+            colour: null | components["schemas"]["ColourModel"];
+            container: null | string;
+            videoCodec: null | string;
+            audioCodec: null | string;
+            /** Format: double */
+            fps: null | number;
+            /**
+             * Format: int64
+             * @description Bits in a second.
+             */
+            bitRate: null | number;
+            /** Format: int32 */
+            pages: null | number;
+        };
         /** @description One line of the ledger as callers read it. */
         Attempt: {
             /** @constant */
@@ -679,6 +1101,8 @@ export interface components {
          * @enum {string}
          */
         BudgetScope: "profile" | "app";
+        /** @enum {string} */
+        ColourModel: "gray" | "rgb" | "cmyk";
         /** @description Which upload is complete. */
         CreateCompletion: {
             /** Format: uuid */
@@ -765,6 +1189,15 @@ export interface components {
             /** Format: date-time */
             nextCheckAt: null | string;
         };
+        /** @description A scheduled delivery that cannot go out as things stand. */
+        DeliveryAtRisk: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            postId: string;
+            /** Format: date-time */
+            scheduledAt: string;
+        };
         /** @description Exactly what is sent to one profile: inheritance and overrides already applied. */
         DeliveryContent: {
             body: null | string;
@@ -808,6 +1241,11 @@ export interface components {
          * @enum {string}
          */
         DeliveryErrorCode: "contentRejected" | "mediaRejected" | "mediaUnavailable" | "duplicateContent" | "providerRateLimited" | "budgetExhausted" | "authRevoked" | "profileDisconnected" | "accountRestricted" | "providerUnavailable" | "providerMisconfigured" | "tooLate" | "outcomeUnknown" | "publisherFault";
+        /** @description Of delivery.*. */
+        DeliveryEventData: {
+            post: components["schemas"]["EventPost"];
+            delivery: components["schemas"]["EventDelivery"];
+        };
         /** @description One remote object of a delivery. */
         DeliveryPart: {
             /** Format: int32 */
@@ -827,6 +1265,10 @@ export interface components {
         DeliveryStatus: "pending" | "published" | "incomplete" | "failed" | "canceled" | "unknown";
         /** @description Options of Discord. */
         DiscordOptions: Record<string, never>;
+        /** @description Of endpoint.disabled. */
+        EndpointEventData: {
+            endpoint: components["schemas"]["EventEndpoint"];
+        };
         /** @description An event as callers read it, and as webhooks carry it. */
         Event: {
             /**
@@ -851,10 +1293,110 @@ export interface components {
             /** @description The state at that moment, under 20 kB. */
             data: Record<string, never>;
         };
+        /** @description The delivery at that moment, as GET shows it, without its content. */
+        EventDelivery: {
+            /** @constant */
+            object: "delivery";
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            profileId: string;
+            profileName: string;
+            provider: string;
+            status: components["schemas"]["DeliveryStatus"];
+            phase: null | components["schemas"]["DeliveryPhase"];
+            parts: components["schemas"]["DeliveryPart"][];
+            /** Format: date-time */
+            scheduledAt: null | string;
+            /** Format: date-time */
+            startedAt: null | string;
+            /** Format: date-time */
+            publishedAt: null | string;
+            /** Format: date-time */
+            failedAt: null | string;
+            /**
+             * Format: int64
+             * @description First public call minus the moment, in milliseconds.
+             */
+            latenessMs: null | number;
+            /**
+             * Format: int32
+             * @description Tries that count: deferrals do not.
+             */
+            attemptCount: number;
+            /** Format: date-time */
+            nextAttemptAt: null | string;
+            deferReason: null | string;
+            providerPostId: null | string;
+            url: null | string;
+            error: null | components["schemas"]["DeliveryError"];
+            actions: string[];
+            /** Format: date-time */
+            nextCheckAt: null | string;
+        };
+        /** @description An endpoint that was disabled, and why. */
+        EventEndpoint: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            url: string;
+            /** @enum {string} */
+            reason: "gone" | "failing";
+            /** Format: date-time */
+            disabledAt: string;
+            /** Format: date-time */
+            failingSince: null | string;
+            lastError: null | string;
+        };
         /** @description A slice of a list. */
         EventList: {
             data: components["schemas"]["Event"][];
             pagination: components["schemas"]["Pagination"];
+        };
+        /** @description Where the post stood at that moment. */
+        EventPost: {
+            /** Format: uuid */
+            id: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["PostStatus"];
+            outcome: null | components["schemas"]["PostOutcome"];
+            /**
+             * Format: int32
+             * @description Rises with every change; the ETag.
+             */
+            revision: number;
+            externalId: null | string;
+            metadata: {
+                [key: string]: string;
+            };
+        };
+        /** @description The profile at that moment; id, network, name and status are always there. */
+        EventProfile: {
+            /** @constant */
+            object?: "profile";
+            /** Format: uuid */
+            id: string;
+            provider: string;
+            name: string;
+            handle?: null | string;
+            pictureUrl?: null | string;
+            /** @description active; reauthRequired: connect the account again; disconnected: its tokens are erased. */
+            status: components["schemas"]["ProfileStatus"];
+            /**
+             * Format: date-time
+             * @description Set: nothing is published to it until it is resumed.
+             */
+            pausedAt?: null | string;
+            /** Format: uuid */
+            brandId?: null | string;
+            externalId?: null | string;
+            testMode?: boolean;
+            /** Format: date-time */
+            createdAt?: string;
+            /** Format: date-time */
+            updatedAt?: string;
+            /** Format: date-time */
+            disconnectedAt?: null | string;
         };
         /** @description Options of Facebook. */
         FacebookOptions: {
@@ -1397,6 +1939,10 @@ export interface components {
         PostCheckAnswer: {
             data: components["schemas"]["PostCheck"];
         };
+        /** @description Of post.*. */
+        PostEventData: {
+            post: components["schemas"]["EventPost"];
+        };
         /** @description A slice of a list. */
         PostList: {
             data: components["schemas"]["ListedPost"][];
@@ -1548,6 +2094,12 @@ export interface components {
             /** @description The post's own in their order, then those of its parts. */
             media: components["schemas"]["MediaCheck"][];
             budget: null | components["schemas"]["BudgetCheck"];
+        };
+        /** @description Of profile.*. */
+        ProfileEventData: {
+            profile: components["schemas"]["EventProfile"];
+            deliveriesAtRisk?: components["schemas"]["DeliveryAtRisk"][];
+            reason?: null | string;
         };
         /** @description What one profile takes now. */
         ProfileLimits: {
@@ -1705,6 +2257,15 @@ export interface components {
          * @enum {string}
          */
         Severity: "error" | "warning";
+        /** @description Of webhook.test. */
+        TestEventData: {
+            /** @description The endpoint that is tested. */
+            endpoint: {
+                /** Format: uuid */
+                id: string;
+                name: string;
+            };
+        };
         /** @description How long the body is, counted as the network does. */
         TextCheck: {
             /** Format: int32 */
@@ -4397,6 +4958,11 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["CreatePost"];
+                "multipart/form-data": {
+                    payload: components["schemas"]["CreatePost"];
+                } & {
+                    [key: string]: string;
+                };
             };
         };
         responses: {
@@ -8463,6 +9029,7 @@ export interface operations {
                      *         "width": 1200,
                      *         "height": 630,
                      *         "durationMs": null,
+                     *         "verification": null,
                      *         "url": "https://example.com/launch",
                      *         "urlExpiresAt": null,
                      *         "error": null,
@@ -8770,6 +9337,7 @@ export interface operations {
                      *         "width": 1200,
                      *         "height": 630,
                      *         "durationMs": null,
+                     *         "verification": null,
                      *         "url": "https://example.com/launch",
                      *         "urlExpiresAt": null,
                      *         "error": null,
@@ -9067,6 +9635,7 @@ export interface operations {
                      *         "width": 1200,
                      *         "height": 630,
                      *         "durationMs": null,
+                     *         "verification": null,
                      *         "url": "https://example.com/launch",
                      *         "urlExpiresAt": null,
                      *         "error": null,
@@ -9235,16 +9804,18 @@ export interface operations {
             };
         };
     };
-    ReceiveEvent: {
+    OnPostCreated: {
         parameters: {
             query?: never;
             header: {
-                /** @description The event's id; remember it to do nothing twice. */
+                /** @description The event's id: the same on every retry, resend and replay. */
                 "webhook-id": string;
-                /** @description Of this attempt, in seconds of Unix time. */
+                /** @description Unix seconds of this attempt. */
                 "webhook-timestamp": number;
-                /** @description One signature, or two while a secret is changed, with a space between. */
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
                 "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
             };
             path?: never;
             cookie?: never;
@@ -9253,10 +9824,365 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "id": "01981d2e-9c11-7b0e-8f3a-5f2f4c1d2e3a",
-                 *       "type": "delivery.failed",
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "post.created",
                  *       "apiVersion": "v1",
-                 *       "timestamp": "2027-03-30T10:00:02.114Z",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "pending",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "post.created";
+                    data?: components["schemas"]["PostEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnPostUpdated: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "post.updated",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "scheduled",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "post.updated";
+                    data?: components["schemas"]["PostEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnPostScheduled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "post.scheduled",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "scheduled",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "post.scheduled";
+                    data?: components["schemas"]["PostEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnPostCompleted: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "post.completed",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "completed",
+                 *           "outcome": "published",
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "post.completed";
+                    data?: components["schemas"]["PostEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnPostCanceled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "post.canceled",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "canceled",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "post.canceled";
+                    data?: components["schemas"]["PostEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryPublished: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.published",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
                  *       "sequence": 4711,
                  *       "testMode": false,
                  *       "data": {
@@ -9264,7 +10190,7 @@ export interface operations {
                  *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
                  *           "status": "publishing",
                  *           "outcome": null,
-                 *           "revision": 7,
+                 *           "revision": 3,
                  *           "externalId": "cms-42",
                  *           "metadata": {
                  *             "campaign": "spring"
@@ -9272,34 +10198,1251 @@ export interface operations {
                  *         },
                  *         "delivery": {
                  *           "object": "delivery",
-                 *           "id": "01981d2e-7f3b-7a10-b2c4-66d0f1a29b77",
-                 *           "profileId": "01981d2e-1111-7c55-9a41-0c2f6f0f8f11",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
                  *           "profileName": "Studio Page",
                  *           "provider": "mastodon",
-                 *           "status": "failed",
-                 *           "error": {
-                 *             "code": "contentRejected",
-                 *             "message": "The network refused the text.",
-                 *             "nextStep": "editAndRetry",
-                 *             "retryable": true
-                 *           }
+                 *           "status": "published",
+                 *           "phase": null,
+                 *           "parts": [
+                 *             {
+                 *               "index": 0,
+                 *               "kind": "root",
+                 *               "status": "published",
+                 *               "providerPostId": "114182736455",
+                 *               "url": "https://social.example/@studio/114182736455",
+                 *               "error": null
+                 *             }
+                 *           ],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": "2027-03-30T10:00:02.114Z",
+                 *           "failedAt": null,
+                 *           "latenessMs": 312,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": "114182736455",
+                 *           "url": "https://social.example/@studio/114182736455",
+                 *           "error": null,
+                 *           "actions": [],
+                 *           "nextCheckAt": null
                  *         }
                  *       }
                  *     }
                  */
-                "application/json": components["schemas"]["Event"];
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.published";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
             };
         };
         responses: {
-            /** @description Taken. */
-            204: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Nothing more is wanted: the endpoint is disabled at once. */
+            /** @description Gone: the endpoint is disabled at once. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryIncomplete: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.incomplete",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "incomplete",
+                 *           "phase": null,
+                 *           "parts": [],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": null,
+                 *           "failedAt": null,
+                 *           "latenessMs": null,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": null,
+                 *           "url": null,
+                 *           "error": {
+                 *             "code": "contentRejected",
+                 *             "message": "What went wrong, in a sentence.",
+                 *             "nextStep": "editAndRetry",
+                 *             "retryable": false,
+                 *             "provider": null,
+                 *             "docUrl": null
+                 *           },
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.incomplete";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryFailed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.failed",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "failed",
+                 *           "phase": null,
+                 *           "parts": [],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": null,
+                 *           "failedAt": "2027-03-30T10:00:02.114Z",
+                 *           "latenessMs": null,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": null,
+                 *           "url": null,
+                 *           "error": {
+                 *             "code": "contentRejected",
+                 *             "message": "What went wrong, in a sentence.",
+                 *             "nextStep": "editAndRetry",
+                 *             "retryable": false,
+                 *             "provider": null,
+                 *             "docUrl": null
+                 *           },
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.failed";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryDeferred: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.deferred",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "pending",
+                 *           "phase": "deferred",
+                 *           "parts": [],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": null,
+                 *           "failedAt": null,
+                 *           "latenessMs": null,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": null,
+                 *           "url": null,
+                 *           "error": {
+                 *             "code": "budgetExhausted",
+                 *             "message": "What went wrong, in a sentence.",
+                 *             "nextStep": "wait",
+                 *             "retryable": false,
+                 *             "provider": null,
+                 *             "docUrl": null
+                 *           },
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.deferred";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryUnknown: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.unknown",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "unknown",
+                 *           "phase": "reconciling",
+                 *           "parts": [],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": null,
+                 *           "failedAt": null,
+                 *           "latenessMs": null,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": null,
+                 *           "url": null,
+                 *           "error": {
+                 *             "code": "outcomeUnknown",
+                 *             "message": "What went wrong, in a sentence.",
+                 *             "nextStep": "wait",
+                 *             "retryable": false,
+                 *             "provider": null,
+                 *             "docUrl": null
+                 *           },
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.unknown";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryCanceled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.canceled",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "canceled",
+                 *           "phase": null,
+                 *           "parts": [],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": null,
+                 *           "failedAt": null,
+                 *           "latenessMs": null,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": null,
+                 *           "url": null,
+                 *           "error": null,
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.canceled";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnDeliveryPartFailed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "delivery.partFailed",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "post": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "publishing",
+                 *           "outcome": null,
+                 *           "revision": 3,
+                 *           "externalId": "cms-42",
+                 *           "metadata": {
+                 *             "campaign": "spring"
+                 *           }
+                 *         },
+                 *         "delivery": {
+                 *           "object": "delivery",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "profileName": "Studio Page",
+                 *           "provider": "mastodon",
+                 *           "status": "published",
+                 *           "phase": null,
+                 *           "parts": [
+                 *             {
+                 *               "index": 0,
+                 *               "kind": "root",
+                 *               "status": "published",
+                 *               "providerPostId": "114182736455",
+                 *               "url": "https://social.example/@studio/114182736455",
+                 *               "error": null
+                 *             }
+                 *           ],
+                 *           "scheduledAt": "2027-03-30T10:00:00.000Z",
+                 *           "startedAt": "2027-03-30T10:00:00.312Z",
+                 *           "publishedAt": "2027-03-30T10:00:02.114Z",
+                 *           "failedAt": null,
+                 *           "latenessMs": 312,
+                 *           "attemptCount": 1,
+                 *           "nextAttemptAt": null,
+                 *           "deferReason": null,
+                 *           "providerPostId": "114182736455",
+                 *           "url": "https://social.example/@studio/114182736455",
+                 *           "error": null,
+                 *           "actions": [],
+                 *           "nextCheckAt": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "delivery.partFailed";
+                    data?: components["schemas"]["DeliveryEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnProfileConnected: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "profile.connected",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "profile": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "provider": "mastodon",
+                 *           "name": "Studio Page",
+                 *           "status": "active"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "profile.connected";
+                    data?: components["schemas"]["ProfileEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnProfileExpiring: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "profile.expiring",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "profile": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "provider": "mastodon",
+                 *           "name": "Studio Page",
+                 *           "status": "active"
+                 *         },
+                 *         "deliveriesAtRisk": [
+                 *           {
+                 *             "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *             "postId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *             "scheduledAt": "2027-03-30T10:00:00.000Z"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "profile.expiring";
+                    data?: components["schemas"]["ProfileEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnProfileReauthRequired: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "profile.reauthRequired",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "profile": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "provider": "mastodon",
+                 *           "name": "Studio Page",
+                 *           "status": "reauthRequired"
+                 *         },
+                 *         "deliveriesAtRisk": [
+                 *           {
+                 *             "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *             "postId": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *             "scheduledAt": "2027-03-30T10:00:00.000Z"
+                 *           }
+                 *         ]
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "profile.reauthRequired";
+                    data?: components["schemas"]["ProfileEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnProfileDisconnected: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "profile.disconnected",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "profile": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "provider": "mastodon",
+                 *           "name": "Studio Page",
+                 *           "status": "active"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "profile.disconnected";
+                    data?: components["schemas"]["ProfileEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnArtifactVerified: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "artifact.verified",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "artifact": {
+                 *           "object": "artifact",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "verified",
+                 *           "testMode": false,
+                 *           "fileName": "card.png",
+                 *           "kind": null,
+                 *           "mimeType": "image/png",
+                 *           "sizeBytes": 48211,
+                 *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                 *           "width": 1200,
+                 *           "height": 630,
+                 *           "durationMs": null,
+                 *           "verification": null,
+                 *           "url": "https://example.com/launch",
+                 *           "urlExpiresAt": null,
+                 *           "error": null,
+                 *           "expiresAt": "2027-03-30T10:00:00.000Z",
+                 *           "createdAt": "2027-03-29T08:15:00.000Z",
+                 *           "updatedAt": "2027-03-29T08:15:00.000Z"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "artifact.verified";
+                    data?: components["schemas"]["ArtifactEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnArtifactFailed: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "artifact.failed",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "artifact": {
+                 *           "object": "artifact",
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "status": "failed",
+                 *           "testMode": false,
+                 *           "fileName": "card.png",
+                 *           "kind": null,
+                 *           "mimeType": null,
+                 *           "sizeBytes": 48211,
+                 *           "sha256": null,
+                 *           "width": null,
+                 *           "height": null,
+                 *           "durationMs": null,
+                 *           "verification": null,
+                 *           "url": null,
+                 *           "urlExpiresAt": null,
+                 *           "error": {
+                 *             "code": "text",
+                 *             "message": "text",
+                 *             "limit": 100,
+                 *             "actual": null,
+                 *             "unit": "posts"
+                 *           },
+                 *           "expiresAt": "2027-03-30T10:00:00.000Z",
+                 *           "createdAt": "2027-03-29T08:15:00.000Z",
+                 *           "updatedAt": "2027-03-29T08:15:00.000Z"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "artifact.failed";
+                    data?: components["schemas"]["ArtifactEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnEndpointDisabled: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "endpoint.disabled",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "endpoint": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "name": "Studio Page",
+                 *           "url": "https://example.com/launch",
+                 *           "reason": "gone",
+                 *           "disabledAt": "2027-03-30T10:00:00.000Z",
+                 *           "failingSince": null,
+                 *           "lastError": null
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "endpoint.disabled";
+                    data?: components["schemas"]["EndpointEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    OnWebhookTest: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The event's id: the same on every retry, resend and replay. */
+                "webhook-id": string;
+                /** @description Unix seconds of this attempt. */
+                "webhook-timestamp": number;
+                /** @description v1,<base64 HMAC-SHA256 of id.timestamp.body>; two with a space between them while a secret is rotated. */
+                "webhook-signature": string;
+                /** @description The trace of what it is about. */
+                traceparent?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *       "type": "webhook.test",
+                 *       "apiVersion": "v1",
+                 *       "timestamp": "2027-03-30T10:00:00.000Z",
+                 *       "sequence": 4711,
+                 *       "testMode": false,
+                 *       "data": {
+                 *         "endpoint": {
+                 *           "id": "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11",
+                 *           "name": "Studio Page"
+                 *         }
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["Event"] & {
+                    /** @constant */
+                    type?: "webhook.test";
+                    data?: components["schemas"]["TestEventData"];
+                };
+            };
+        };
+        responses: {
+            /** @description Taken; any 2xx within 15 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Gone: the endpoint is disabled at once. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Failed: tried again later, after Retry-After if that is given. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1550,7 +1550,7 @@ namespace PostMantis.Client
         /// Store a draft or accept a post
         /// </summary>
         /// <remarks>
-        /// 202 means stored durably, not sent. One error on one profile refuses the whole post. Drafts are stored despite issues (201) and return them.
+        /// 202 means stored durably, not sent. One error on one profile refuses the whole post. Drafts are stored despite issues (201) and return them. As multipart/form-data, the part payload comes first, then files, at most 25 MiB in all; a media item names a file by the name of its part.
         /// </remarks>
         /// <param name="idempotency_Key">1–255 printable ASCII characters. The same key and request within 24 hours give the first answer again, with Idempotency-Replayed: true.</param>
         /// <returns>Created</returns>
@@ -4608,6 +4608,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("mimeType")]
         public string? MimeType { get; set; } = default!;
 
+        /// <summary>
+        /// Of what is kept, as is the digest.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("sizeBytes")]
         public long? SizeBytes { get; set; } = default!;
 
@@ -4625,6 +4628,9 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("durationMs")]
         public long? DurationMs { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("verification")]
+        public ArtifactVerification? Verification { get; set; } = default!;
 
         /// <summary>
         /// Signed address of the bytes, until UrlExpiresAt; null until verified.
@@ -4758,6 +4764,84 @@ namespace PostMantis.Client
 
         [System.Runtime.Serialization.EnumMember(Value = @"expired")]
         Expired = 4,
+
+    }
+
+    /// <summary>
+    /// What the content of a file says.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ArtifactVerification
+    {
+
+        /// <summary>
+        /// Whether the whole content was decoded or probed.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("isComplete")]
+        public bool IsComplete { get; set; } = default!;
+
+        /// <summary>
+        /// Why not, such as a missing ffprobe.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("notVerified")]
+        public string? NotVerified { get; set; } = default!;
+
+        /// <summary>
+        /// Whether position, camera, comments and appended files were taken out before it was kept.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("metadataRemoved")]
+        public bool MetadataRemoved { get; set; } = default!;
+
+        /// <summary>
+        /// EXIF orientation, 1–8; width and height of the artifact are as shown.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("orientation")]
+        public int Orientation { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("isAnimated")]
+        public bool IsAnimated { get; set; } = default!;
+
+        /// <summary>
+        /// Pictures of an animation; 1 for a still one.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("frames")]
+        public int Frames { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("hasAlpha")]
+        public bool HasAlpha { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("colour")]
+        public ColourModel? Colour { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("container")]
+        public string? Container { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("videoCodec")]
+        public string? VideoCodec { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("audioCodec")]
+        public string? AudioCodec { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("fps")]
+        public double? Fps { get; set; } = default!;
+
+        /// <summary>
+        /// Bits in a second.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("bitRate")]
+        public long? BitRate { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("pages")]
+        public int? Pages { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
 
     }
 
@@ -5136,6 +5220,22 @@ namespace PostMantis.Client
 
         [System.Runtime.Serialization.EnumMember(Value = @"app")]
         App = 1,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<ColourModel>))]
+    public enum ColourModel
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"gray")]
+        Gray = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"rgb")]
+        Rgb = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"cmyk")]
+        Cmyk = 2,
 
     }
 
@@ -5996,6 +6096,27 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// Options of Facebook.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class FacebookOptions
+    {
+
+        /// <summary>
+        /// A reel is one upright video. A story has one file and no text.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("placement")]
+        public FacebookOptionsPlacement? Placement { get; set; } = default!;
+
+        /// <summary>
+        /// Of a video or reel.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("title")]
+        public string? Title { get; set; } = default!;
+
+    }
+
+    /// <summary>
     /// Rights outside the ladder, off by default.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -6056,6 +6177,51 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
+
+    }
+
+    /// <summary>
+    /// Options of Instagram.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class InstagramOptions
+    {
+
+        /// <summary>
+        /// A single video in the feed is a reel. A story has one file and no text.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("placement")]
+        public InstagramOptionsPlacement? Placement { get; set; } = default!;
+
+        /// <summary>
+        /// Reels: whether it shows in the feed besides the reels tab.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("shareToFeed")]
+        public bool? ShareToFeed { get; set; } = default!;
+
+        /// <summary>
+        /// Reels: a name for the sound.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("audioName")]
+        public string? AudioName { get; set; } = default!;
+
+        /// <summary>
+        /// User names invited as co-authors.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("collaborators")]
+        public System.Collections.Generic.IReadOnlyList<string>? Collaborators { get; set; } = default!;
+
+        /// <summary>
+        /// Id of the place's Facebook Page.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("locationId")]
+        public string? LocationId { get; set; } = default!;
+
+        /// <summary>
+        /// Whether it is labelled as made by AI.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("aiGenerated")]
+        public bool? AiGenerated { get; set; } = default!;
 
     }
 
@@ -6799,6 +6965,12 @@ namespace PostMantis.Client
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("maxPages")]
         public int? MaxPages { get; set; } = default!;
+
+        /// <summary>
+        /// Whether a file of this class has alternative text, where the network knows it at all.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("altText")]
+        public bool AltText { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -8141,6 +8313,12 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("discord")]
         public DiscordOptions? Discord { get; set; } = default!;
 
+        [System.Text.Json.Serialization.JsonPropertyName("facebook")]
+        public FacebookOptions? Facebook { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("instagram")]
+        public InstagramOptions? Instagram { get; set; } = default!;
+
         [System.Text.Json.Serialization.JsonPropertyName("linkedin")]
         public LinkedinOptions? Linkedin { get; set; } = default!;
 
@@ -8152,6 +8330,9 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("sandbox")]
         public SandboxOptions? Sandbox { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("threads")]
+        public ThreadsOptions? Threads { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("tiktok")]
         public TiktokOptions? Tiktok { get; set; } = default!;
@@ -8481,6 +8662,30 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("maxAltText")]
         public int? MaxAltText { get; set; } = default!;
 
+        /// <summary>
+        /// In one text; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxHashtags")]
+        public int? MaxHashtags { get; set; } = default!;
+
+        /// <summary>
+        /// More of them are warned of.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("advisedHashtags")]
+        public int? AdvisedHashtags { get; set; } = default!;
+
+        /// <summary>
+        /// Names with @ in one text; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxMentions")]
+        public int? MaxMentions { get; set; } = default!;
+
+        /// <summary>
+        /// Different web addresses in one text, a link card among them; null: any number.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxLinks")]
+        public int? MaxLinks { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -8515,6 +8720,9 @@ namespace PostMantis.Client
         [System.Runtime.Serialization.EnumMember(Value = @"utf8Bytes")]
         Utf8Bytes = 4,
 
+        [System.Runtime.Serialization.EnumMember(Value = @"emojiAsBytes")]
+        EmojiAsBytes = 5,
+
     }
 
     /// <summary>
@@ -8538,6 +8746,33 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
+
+    }
+
+    /// <summary>
+    /// Options of Threads.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ThreadsOptions
+    {
+
+        /// <summary>
+        /// The post's topic; without it the first #tag of the text is.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("topicTag")]
+        public string? TopicTag { get; set; } = default!;
+
+        /// <summary>
+        /// Who may reply.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("replyControl")]
+        public ThreadsOptionsReplyControl? ReplyControl { get; set; } = default!;
+
+        /// <summary>
+        /// Id of a post to quote.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("quotePostId")]
+        public string? QuotePostId { get; set; } = default!;
 
     }
 
@@ -8786,6 +9021,35 @@ namespace PostMantis.Client
     }
 
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<FacebookOptionsPlacement>))]
+    public enum FacebookOptionsPlacement
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
+        Feed = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"reel")]
+        Reel = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"story")]
+        Story = 2,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<InstagramOptionsPlacement>))]
+    public enum InstagramOptionsPlacement
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"feed")]
+        Feed = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"story")]
+        Story = 1,
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
     [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<LinkedinOptionsVisibility>))]
     public enum LinkedinOptionsVisibility
     {
@@ -8850,6 +9114,22 @@ namespace PostMantis.Client
             get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
             set { _additionalProperties = value; }
         }
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<ThreadsOptionsReplyControl>))]
+    public enum ThreadsOptionsReplyControl
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"everyone")]
+        Everyone = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"accountsYouFollow")]
+        AccountsYouFollow = 1,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"mentionedOnly")]
+        MentionedOnly = 2,
 
     }
 
