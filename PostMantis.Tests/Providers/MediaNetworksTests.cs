@@ -123,7 +123,9 @@ public sealed class MediaNetworksTests : IAsyncLifetime
                 return post;
             }
             await _host.Services.GetRequiredService<PostPreparer>().RunOnceAsync(default);
+            // Time passes for everybody: a network whose clock stood behind would date its posts before ours were sent.
             _host.Clock.Advance(TimeSpan.FromSeconds(10));
+            foreach (var network in _networks.Values) network.Sim.Time.Advance(TimeSpan.FromSeconds(10));
             await _host.Services.GetRequiredService<DeliveryRunner>().RunOnceAsync(default);
             await _host.Services.GetRequiredService<DeliveryReconciler>().RunOnceAsync(default);
         }
