@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Core.Access;
@@ -64,6 +65,29 @@ public sealed class ApiConventionTests : IAsyncLifetime
             return 0;
         });
         Assert.Equal(401, (await _api.GetAsync("/key")).Status);
+    }
+
+    [Theory]
+    [InlineData("/providers", "br")]
+    [InlineData("/providers", "gzip")]
+    [InlineData("/posts?nope=1", "gzip")]
+    public async Task Who_asks_for_it_is_answered_compressed(string path, string encoding)
+    {
+        var plain = await _api.GetAsync(path);
+        Assert.False(plain.Headers.ContainsKey("Content-Encoding"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1" + path);
+        request.Headers.TryAddWithoutValidation("Authorization", "Bearer " + _api.Key);
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", encoding);
+        using var answer = await _host.Client.SendAsync(request);
+        Assert.Equal(plain.Status, (int)answer.StatusCode);
+        Assert.Equal([encoding], answer.Content.Headers.ContentEncoding);
+        Assert.Contains("Accept-Encoding", answer.Headers.Vary);
+        await using var packed = await answer.Content.ReadAsStreamAsync();
+        await using Stream open = encoding == "br"
+            ? new BrotliStream(packed, CompressionMode.Decompress)
+            : new GZipStream(packed, CompressionMode.Decompress);
+        var json = (await JsonNode.ParseAsync(open))!.AsObject();
+        Assert.Equal(plain.Json!.Select(member => member.Key), json.Select(member => member.Key));
     }
 
     [Fact]
