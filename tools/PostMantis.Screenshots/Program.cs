@@ -22,6 +22,7 @@ await using var api = await ApiServer.StartAsync(postgres.ConnectionString("post
     ["Sandbox:Hosted"] = "true",
     ["Sandbox:Url"] = sandboxAddress,
     ["Providers:Sandbox:BaseUrl"] = sandboxAddress,
+    ["Outbound:AllowedRanges:0"] = "127.0.0.0/8",
     ["Vault:MasterKeys:0:Id"] = "screenshots",
     ["Vault:MasterKeys:0:Value"] = Convert.ToBase64String(new byte[32]),
 });
@@ -77,6 +78,17 @@ var key = (await page.Locator("#key-text").InnerTextAsync()).Trim();
 await ShootAsync("key-created", mask: page.Locator(".copy"));
 await page.GotoAsync("/keys");
 await ShootAsync("keys");
+
+// An endpoint at which nobody listens, so that there is something to see.
+await page.GotoAsync("/webhooks");
+await ShootAsync("webhooks-empty");
+await page.GotoAsync("/webhooks/new");
+await page.GetByLabel("Name").FillAsync("CMS");
+await page.GetByLabel("Address").FillAsync("http://127.0.0.1:8999/hooks");
+await ShootAsync("webhook-new");
+await ClickAsync("Make the endpoint");
+await SeeAsync("The endpoint's secret");
+await ShootAsync("webhook-secret", mask: page.Locator(".copy"));
 
 // A person writes, with a mistake first.
 await page.GotoAsync("/posts/new");
@@ -139,6 +151,11 @@ foreach (var (name, id, word) in new[] { ("post-failed", failed, "Failed"), ("po
     await page.Locator(".delivery .status", new() { HasText = word }).First.WaitForAsync(new() { Timeout = 60_000 });
     await ShootAsync(name);
 }
+await page.GotoAsync("/webhooks");
+await ShootAsync("webhooks");
+await page.GetByRole(AriaRole.Link, new() { Name = "CMS" }).First.ClickAsync();
+await SeeAsync("CMS");
+await ShootAsync("webhook");
 await page.GotoAsync(publishedPath);
 await page.Locator("details.more > summary").First.ClickAsync();
 await ShootAsync("post-ledger");
