@@ -17,6 +17,7 @@ public static class WebSetup
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
         services.AddPersonSessions();
+        services.AddScoped<Pages.Posts.ComposerDesk>();
         services.AddAntiforgery(options =>
         {
             options.Cookie.Name = "pm-antiforgery";
@@ -45,6 +46,7 @@ public static class WebSetup
         app.MapRazorComponents<App>();
         app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapMediaForms();
+        Pages.Posts.ComposerForms.MapComposerForms(app);
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

@@ -20,6 +20,7 @@ public static class DeliveriesSetup
         services.AddScoped<PostEditor>();
         services.AddScoped<PostValidator>();
         services.AddScoped<PostEvents>();
+        services.AddScoped<ComposerProfiles>();
         services.AddScoped<ProfileDisconnector>();
         services.AddScoped<ProfilePauses>();
         services.AddScoped<BudgetForecast>();

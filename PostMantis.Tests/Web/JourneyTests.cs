@@ -52,7 +52,7 @@ public sealed partial class JourneyTests
         await page.GetByLabel("Studio Page").First.CheckAsync();
         await page.GetByLabel("Studio Notes").First.CheckAsync();
         await page.GetByLabel("Text").FillAsync("Seen in a real browser");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Publish now" }).ClickAsync();
         await Assertions.Expect(page).ToHaveURLAsync(PostAddress());
         var published = page.Locator(".page-head .status", new() { HasText = "Published" });
         if (!script)

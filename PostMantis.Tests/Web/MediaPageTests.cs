@@ -61,7 +61,7 @@ public sealed class MediaPageTests
             await Assertions.Expect(page.Locator(".upload img")).ToHaveCountAsync(2);
             await page.GetByLabel("What photo.jpg shows").FillAsync("A square");
         }
-        await page.GetByRole(AriaRole.Button, new() { Name = "Send" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Publish now" }).ClickAsync();
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync("With pictures");
         await Assertions.Expect(page.Locator(".shots img")).ToHaveCountAsync(2);
         if (script)

@@ -234,9 +234,9 @@ public sealed class PageTests : IAsyncLifetime
         var profile = await ConnectAsync();
         var draft = await CreateAsync(profile, "first");
         var fields = Fields(("body", "second"), ("profiles", profile.Id.ToString()), ("when", "draft"), ("revision", "1"));
-        using var saved = await _ada.SubmitAsync($"/posts/{draft.Id}/edit", "edit", fields);
+        using var saved = await _ada.SubmitAsync($"/posts/{draft.Id}/edit", "compose", fields);
         Assert.Equal($"/posts/{draft.Id}", saved.Headers.Location!.AbsolutePath);
-        using var stale = await _ada.SubmitAsync($"/posts/{draft.Id}/edit", "edit", fields);
+        using var stale = await _ada.SubmitAsync($"/posts/{draft.Id}/edit", "compose", fields);
         Assert.Contains("has changed", await stale.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 

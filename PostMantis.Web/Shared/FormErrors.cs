@@ -14,6 +14,9 @@ public sealed class FormErrors
 
     public bool Any => _messages.Count > 0;
 
+    /// <summary>The first message, of whatever field.</summary>
+    public string? First => _messages.Count > 0 ? _messages[0].Message : null;
+
     public FormErrors Add(string field, string message)
     {
         _messages.Add((field, message));

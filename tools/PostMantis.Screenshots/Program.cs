@@ -98,7 +98,7 @@ const string Launch = "PostMantis 1.0 is out.\nNever lost, never sent twice, and
 await page.GetByLabel("Text").FillAsync(Launch);
 await ShootAsync("compose");
 await page.GetByLabel("Text").FillAsync(string.Concat(Enumerable.Repeat("Too much of a good thing. ", 30)));
-await ClickAsync("Send");
+await ClickAsync("Publish now");
 await page.Locator(".field-error").First.WaitForAsync();
 await ShootAsync("compose-errors");
 await page.GetByLabel("Text").FillAsync(Launch);
@@ -106,7 +106,7 @@ await page.Locator("#files").SetInputFilesAsync([Picture("launch-card.png", "gra
 await page.GetByLabel("What launch-card.png shows").FillAsync("The launch card: PostMantis 1.0");
 await page.Locator("[data-upload-status]", new() { HasText = "All files are here." }).WaitForAsync();
 await ShootAsync("compose-media");
-await ClickAsync("Send");
+await ClickAsync("Publish now");
 await page.Locator(".page-head .status", new() { HasText = "Published" }).WaitForAsync();
 await ShootAsync("post-published");
 var publishedPath = new Uri(page.Url).AbsolutePath;

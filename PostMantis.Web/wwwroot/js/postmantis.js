@@ -11,14 +11,6 @@ document.addEventListener('click', async event => {
   setTimeout(() => { button.textContent = label; }, 1600);
 });
 
-// Counters beside a text: code points, as most networks count; the server has the last word.
-for (const counter of document.querySelectorAll('[data-count]')) {
-  const field = document.getElementById(counter.dataset.count);
-  const show = () => { counter.textContent = `${[...field.value].length} characters`; };
-  field.addEventListener('input', show);
-  show();
-}
-
 // A page that shows moving states names its stream in data-live. When the server says that something changed, the
 // regions of the page are fetched anew; what the reader has opened or is typing in stays as it is.
 const live = document.querySelector('[data-live]');
@@ -62,7 +54,8 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
   const zone = field.querySelector('.drop');
   const list = field.querySelector('.uploads');
   const status = field.querySelector('[data-upload-status]');
-  const submit = form.querySelector('button[type=submit]');
+  const submits = form.querySelectorAll('button[type=submit]');
+  const hold = held => { for (const submit of submits) submit.disabled = held; };
   const token = form.querySelector('[name=__RequestVerificationToken]').value;
   const inForm = field.dataset.uploads === 'compose';
   let running = 0;
@@ -133,7 +126,10 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
     });
     Object.assign(remove, { type: 'button', className: 'btn btn-quiet btn-sm', textContent: 'Remove' });
     remove.setAttribute('aria-label', `Remove ${file.name}`);
-    remove.addEventListener('click', () => item.remove());
+    remove.addEventListener('click', () => {
+      item.remove();
+      form.dispatchEvent(new CustomEvent('pm:files'));
+    });
     item.querySelector('.upload-what').append(label, words);
     item.append(hidden, remove);
   };
@@ -142,7 +138,7 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
     const item = row(file);
     const bar = item.querySelector('progress');
     running++;
-    submit.disabled = true;
+    hold(true);
     status.textContent = 'Sending …';
     try {
       const ticket = await ask('/library/uploads', { fileName: file.name, mimeType: file.type, fileSize: file.size });
@@ -158,10 +154,11 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
       item.querySelector('small').textContent = error.message;
     } finally {
       running--;
-      submit.disabled = running > 0;
+      hold(running > 0);
       if (running === 0) {
         status.textContent = refused > 0 ? 'Done, but not all were taken.' : 'All files are here.';
         if (!inForm && refused === 0) location.reload();
+        if (inForm) form.dispatchEvent(new CustomEvent('pm:files'));
       }
     }
   };
