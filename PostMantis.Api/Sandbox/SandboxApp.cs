@@ -88,6 +88,8 @@ internal static class SandboxApp
             + "frame-ancestors 'none'; form-action 'self'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
+        // The clock that posts are dated by.
+        headers.Date = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow().ToString("R", CultureInfo.InvariantCulture);
         // Nothing here has a name with it, and the database takes no text with it.
         if (context.Request.Path.Value!.Contains('\0', StringComparison.Ordinal))
         {

@@ -5,6 +5,8 @@ namespace PostMantis.Core.Providers;
 /// <summary>Reads what a network said without believing its shape: what is missing or of another type is null.</summary>
 internal static class JsonReading
 {
+    private const long LastMoment = 253_402_300_799_999;
+
     /// <summary>What lies at the end of a path of members; null when a step is missing or no object.</summary>
     public static JsonNode? Get(this JsonNode? node, params ReadOnlySpan<string> path)
     {
@@ -34,6 +36,12 @@ internal static class JsonReading
     /// <summary>The strings of an array at the end of a path; null when there is no array.</summary>
     public static IReadOnlyList<string>? Texts(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.Get(path) is JsonArray items ? [.. items.Select(item => item.Text()).OfType<string>()] : null;
+
+    /// <summary>A moment at the end of a path: ISO 8601, of which one without a zone is UTC, or milliseconds since 1970.</summary>
+    public static DateTimeOffset? Moment(this JsonNode? node, params ReadOnlySpan<string> path) => node.Get(path) is not { } at ? null
+        : at.Number() is { } number ? number is >= 0 and <= LastMoment ? DateTimeOffset.FromUnixTimeMilliseconds(number) : null
+        : DateTimeOffset.TryParse(at.Text(), System.Globalization.CultureInfo.InvariantCulture,
+            System.Globalization.DateTimeStyles.AssumeUniversal | System.Globalization.DateTimeStyles.AdjustToUniversal, out var moment) ? moment : null;
 
     /// <summary>An id as it may be kept.</summary>
     public static string? Id(this JsonNode? node, params ReadOnlySpan<string> path) => ProviderText.Id(node.Text(path));

@@ -45,6 +45,7 @@ internal sealed class ProviderAnswer
         var (code, message) = read(Json);
         Error = new ProviderError(ProviderText.Code(code, secrets), ProviderText.Message(message, secrets), (int)response.StatusCode);
         RetryAfter = Asked(response.Headers.RetryAfter, now);
+        Ahead = response.Headers.Date - now;
     }
 
     public HttpStatusCode? Status { get; }
@@ -65,6 +66,9 @@ internal sealed class ProviderAnswer
 
     /// <summary>What <c>Retry-After</c> asks for; at most a day.</summary>
     public TimeSpan? RetryAfter { get; }
+
+    /// <summary>How far the network's clock is ahead of ours, by its <c>Date</c>; null when it does not tell.</summary>
+    public TimeSpan? Ahead { get; }
 
     public bool IsSuccess => Status is >= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices;
 

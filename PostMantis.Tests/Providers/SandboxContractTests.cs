@@ -3,6 +3,7 @@ using System.Web;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
 using PostMantis.Core.Outbound;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Sandbox;
@@ -52,7 +53,9 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
         ["faults"] = new JsonArray(new JsonObject { ["on"] = "publish", ["fault"] = fault }),
     };
 
-    protected override IProvider At(Uri address)
+    protected override IProvider At(Uri address) => At(address, TimeProvider.System);
+
+    private IProvider At(Uri address, TimeProvider time)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -61,7 +64,7 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
             [$"{SandboxSettings.Section}:Timeout"] = "00:00:01",
         });
         builder.AddServiceDefaults();
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(time);
         builder.Services.AddOutbound();
         builder.Services.AddProviderCore();
         new SandboxSetup().Register(builder.Services);
@@ -70,6 +73,22 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
     }
 
     protected override async Task<int> CountAsync(string body) => (await _sandbox.PostsAsync()).Count(p => p.Body == body);
+
+    [Theory]
+    [InlineData(15)]
+    [InlineData(-15)]
+    public async Task Clocks_that_differ_hide_no_post_and_lend_us_none(int aheadMinutes)
+    {
+        var ours = new FakeTimeProvider(TimeProvider.System.GetUtcNow().AddMinutes(aheadMinutes));
+        var (provider, page) = (At(_sandbox.Address, ours), Destinations[SettlementMode.ReadBack]);
+        var work = TestPublishWork.For(page, Tokens, $"clocks {aheadMinutes}", ours, Fault("timeoutAfterAccept"));
+        Assert.IsType<PublishOutcome.Unconfirmed>(await provider.Publisher.PublishAsync(work, default));
+        Assert.IsType<ReconcileOutcome.Found>(await provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.ReadBack), default));
+
+        // The same post, had the call been made a minute later: it would be somebody else's.
+        var later = work.Reconcile(SettlementMode.ReadBack) with { MarkedAt = work.MarkedAt!.Value.AddMinutes(1) };
+        Assert.IsType<ReconcileOutcome.NotListed>(await provider.Reconciler.ReconcileAsync(later, default));
+    }
 
     [Fact]
     public async Task A_code_is_good_once_and_a_second_use_ends_the_grant()

@@ -63,12 +63,15 @@ public abstract class SimulatorContract : ProviderContract, IAsyncLifetime
 {
     private readonly List<IHost> _hosts = [];
     private readonly Clock _clock = new(TimeProvider.System);
+    private readonly Clock _ours;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false });
     private SimulatorHost _host = null!;
     private IProvider _provider = null!;
     private GrantTokens _tokens = null!;
     private IReadOnlyDictionary<SettlementMode, Destination> _destinations = null!;
     private IReadOnlyList<Destination> _all = [];
+
+    protected SimulatorContract() => _ours = new Clock(_clock);
 
     /// <summary>The contract's name of the network, and the simulator's.</summary>
     protected abstract string Network { get; }
@@ -109,7 +112,7 @@ public abstract class SimulatorContract : ProviderContract, IAsyncLifetime
 
     private protected SimulatorHost Simulator => _host;
 
-    protected override TimeProvider Time => _clock;
+    protected override TimeProvider Time => _ours;
 
     protected override IProvider Provider => _provider;
 
@@ -396,6 +399,43 @@ public abstract class SimulatorContract : ProviderContract, IAsyncLifetime
                     made[0].Files.Select(file => file.AltText ?? ""));
         }
     }
+
+    [Fact]
+    public async Task Clocks_that_differ_hide_no_post_and_lend_us_none()
+    {
+        Applies();
+        foreach (var who in new[] { "ours", "theirs" })
+        {
+            PutAhead(who);
+            foreach (var mode in Destinations.Keys.Where(mode => mode != SettlementMode.None))
+            {
+                var (before, body) = ((await _host.JournalAsync()).Count, $"clocks {who} {mode}");
+                var (lost, work) = await PublishAsync(mode, body, "timeoutAfterAccept");
+                Assert.IsType<PublishOutcome.Unconfirmed>(lost);
+                await SettleAsync();
+                var entry = Assert.Single((await _host.JournalAsync()).Skip(before));
+                var found = Assert.IsType<ReconcileOutcome.Found>(await Provider.Reconciler.ReconcileAsync(work.Reconcile(mode), default));
+                Assert.Equal(ProviderIdOf(entry), found.ProviderPostId);
+
+                // What somebody said a while before the call is not what the call said.
+                await WaitAsync(TimeSpan.FromMinutes(5));
+                (lost, work) = await PublishAsync(mode, body, "timeoutBeforeAccept");
+                Assert.IsType<PublishOutcome.Unconfirmed>(lost);
+                Assert.IsType<ReconcileOutcome.NotListed>(await Provider.Reconciler.ReconcileAsync(work.Reconcile(mode), default));
+            }
+        }
+    }
+
+    /// <summary>Puts our clock ahead of the network's, or the network's ahead of ours, further than untold differences may be.</summary>
+    protected void PutAhead(string whose)
+    {
+        var (now, apart) = (_ours.GetUtcNow() - _host.Sim.Now, 1.5 * Listing.UntoldDifference);
+        if (whose == "ours") _ours.Advance(apart - now);
+        else _host.Sim.Time.Advance(apart + now);
+    }
+
+    /// <summary>Lets the network finish what it has taken.</summary>
+    private protected virtual Task SettleAsync() => WaitAsync(TimeSpan.FromSeconds(10));
 
     /// <summary>The id that the adapter gives for a journal's entry.</summary>
     private protected virtual string ProviderIdOf(Published entry) => entry.Id;

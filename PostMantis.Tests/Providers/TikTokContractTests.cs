@@ -69,6 +69,16 @@ public sealed class TikTokContractTests : SimulatorContract
         return await base.CountAsync(body);
     }
 
+    // Fetched, worked on, looked at by moderators.
+    private protected override async Task SettleAsync()
+    {
+        for (var step = 0; step < 3; step++)
+        {
+            await WaitAsync(TimeSpan.FromMinutes(2));
+            await JournalAsync(Simulator);
+        }
+    }
+
     private protected override string ShownIn(Published entry) =>
         entry.Kind == "photos" ? entry.Details["description"] ?? "" : entry.Text;
 
@@ -188,20 +198,18 @@ public sealed class TikTokContractTests : SimulatorContract
         Assert.Equal(work.Files.Values.Single().Sha256, Assert.Single(await JournalAsync(Simulator)).Files[0].Sha256);
     }
 
-    [Fact]
-    public async Task Photos_whose_handle_was_lost_are_never_asked_for_again_and_found_when_everybody_sees_them()
+    [Theory]
+    [InlineData("ours")]
+    [InlineData("theirs")]
+    public async Task Photos_whose_handle_was_lost_are_never_asked_for_again_and_found_when_everybody_sees_them(string ahead)
     {
+        PutAhead(ahead);
         await ScriptAsync(new Fault { Method = "POST", Path = "/content/init", After = true });
         var (lost, work) = await RunAsync(WorkOf(Kinds[3]));
         Assert.Equal("no_handle", Assert.IsType<PublishOutcome.Unconfirmed>(lost).Cause);
         Assert.IsType<PublishOutcome.Unconfirmed>((await RunAsync(work.Resume())).Outcome);
         Assert.IsType<ReconcileOutcome.NotListed>(await Provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.Probe), default));
-        // Fetched, worked on, looked at by moderators.
-        for (var step = 0; step < 3; step++)
-        {
-            await WaitAsync(TimeSpan.FromMinutes(2));
-            await JournalAsync(Simulator);
-        }
+        await SettleAsync();
         var found = Assert.IsType<ReconcileOutcome.Found>(await Provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.Probe), default));
         Assert.Contains("/photo/", found.Url, StringComparison.Ordinal);
         Assert.IsType<PublishOutcome.Published>((await RunAsync(work.Resume())).Outcome);

@@ -125,9 +125,12 @@ public sealed class YouTubeContractTests : SimulatorContract
         Assert.Equal((film.Sha256, 1), (entry.Files[0].Sha256, film.OpenedFromStart));
     }
 
-    [Fact]
-    public async Task A_session_that_is_gone_is_looked_up_on_the_channel_before_another_is_begun()
+    [Theory]
+    [InlineData("ours")]
+    [InlineData("theirs")]
+    public async Task A_session_that_is_gone_is_looked_up_on_the_channel_before_another_is_begun(string ahead)
     {
+        PutAhead(ahead);
         await FaultAsync(SettlementMode.Probe, "timeoutAfterAccept");
         var (lost, work) = await RunAsync(WorkOf(Kinds[0]));
         Assert.IsType<PublishOutcome.Unconfirmed>(lost);

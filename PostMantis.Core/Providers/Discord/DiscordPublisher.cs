@@ -52,19 +52,19 @@ internal sealed class DiscordPublisher(DiscordClient client, DiscordSettings set
     {
         ArgumentNullException.ThrowIfNull(work);
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
-        var after = (((marked - Skew).ToUnixTimeMilliseconds() - FirstMoment) << 22).ToString(CultureInfo.InvariantCulture);
-        for (var page = 0; page < MostPages; page++)
+        var nonce = NonceOf(work.DeliveryId);
+        return await Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (since, newest) =>
         {
+            var after = newest ?? ((since.ToUnixTimeMilliseconds() - FirstMoment) << 22).ToString(CultureInfo.InvariantCulture);
             var answer = await client.CallAsync(HttpMethod.Get, string.Create(CultureInfo.InvariantCulture,
                 $"channels/{work.Target.ProviderProfileId}/messages?limit={Page}&after={after}"), work.Tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Json.Objects() is not { } messages) return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
-            var nonce = NonceOf(work.DeliveryId);
-            if (messages.FirstOrDefault(message => message.Text("nonce") == nonce).Id("id") is { } found && !work.OwnedPostIds.Contains(found))
-                return new ReconcileOutcome.Found(found, UrlOf(work.Target, found));
-            if (messages.Count < Page || messages[0].Id("id") is not { } newest) return new ReconcileOutcome.NotListed();
-            after = newest;
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
+            if (!answer.IsSuccess || answer.Json.Objects() is not { } messages) return new ListingPage(answer, null);
+
+            // Nobody else's message has our nonce, whenever it was.
+            var ours = messages.Where(message => message.Text("nonce") == nonce).Select(message => message.Id("id")).OfType<string>()
+                .Select(id => new ListedPost(id, UrlOf(work.Target, id), DateTimeOffset.MaxValue));
+            return new ListingPage(answer, ours, messages.Count < Page ? null : messages[0].Id("id"));
+        });
     }
 
     // At most 25 characters, and the same whenever this delivery is sent.

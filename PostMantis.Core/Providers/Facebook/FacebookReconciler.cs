@@ -9,7 +9,7 @@ internal sealed class FacebookReconciler(FacebookClient client, FacebookVideos v
 {
     private const int MostPages = 40;
 
-    // The network tells whole seconds, and its clock and ours need not agree.
+    // The network tells whole seconds.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(60);
 
     public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
@@ -51,39 +51,27 @@ internal sealed class FacebookReconciler(FacebookClient client, FacebookVideos v
         ReconcileOutcome.Found Found() => new(video, FacebookClient.LinkOf(answer.Body.Text("permalink_url"), video));
     }
 
-    private async Task<ReconcileOutcome> ListAsync(ReconcileWork work, PageAccess page, string edge, string fields,
+    private Task<ReconcileOutcome> ListAsync(ReconcileWork work, PageAccess page, string edge, string fields,
         string textField, DateTimeOffset marked, CancellationToken ct)
     {
-        var since = (marked - Skew).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         var photos = work.Handles.Where(pair => pair.Key.StartsWith("photo", StringComparison.Ordinal))
             .Select(pair => pair.Value).ToHashSet();
-        JsonObject? oldest = null;
-        string? after = null;
-        for (var part = 0; part < MostPages; part++)
+        return Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (since, after) =>
         {
-            var answer = await client.ReadAsync(page, $"{Uri.EscapeDataString(page.Id)}/{edge}?fields={fields}&since={since}&limit=25"
+            var answer = await client.ReadAsync(page, string.Create(CultureInfo.InvariantCulture,
+                $"{Uri.EscapeDataString(page.Id)}/{edge}?fields={fields}&since={since.ToUnixTimeSeconds()}&limit=25")
                 + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}"), ct);
-            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } posts) return Inconclusive(answer);
-
-            // Of several that could be ours, the one made first after the mark is.
-            foreach (var post in posts.Where(post => IsOurs(work, post, textField, marked, photos)))
-                if (oldest is null || MetaClient.Moment(post["created_time"]) <= MetaClient.Moment(oldest["created_time"])) oldest = post;
-            after = MetaPaging.After(answer);
-            if (after is not null) continue;
-            return oldest is null
-                ? new ReconcileOutcome.NotListed()
-                : new ReconcileOutcome.Found(oldest.Text("id")!, FacebookClient.LinkOf(oldest.Text("permalink_url"), oldest.Text("id")!));
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
+            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } posts)
+                return new ListingPage(answer, null) { Wait = MetaErrors.WaitOf(answer, null) };
+            return new ListingPage(answer, posts.Where(post => IsOurs(work, post, textField, photos)).Select(post => ListedPost.Of(
+                post.Id("id"), FacebookClient.LinkOf(post.Text("permalink_url"), post.Id("id") ?? ""), post.Moment("created_time"))),
+                MetaPaging.After(answer));
+        });
     }
 
-    private static bool IsOurs(
-        ReconcileWork work, JsonObject post, string textField, DateTimeOffset marked, HashSet<string> photos)
+    private static bool IsOurs(ReconcileWork work, JsonObject post, string textField, HashSet<string> photos)
     {
-        if (ProviderText.Id(post.Text("id")) is not { } id || work.OwnedPostIds.Contains(id)
-            || !(MetaClient.Moment(post["created_time"]) >= marked - Skew)
-            || Plain(post.Text(textField)) != Plain(work.Content.Body))
-            return false;
+        if (Plain(post.Text(textField)) != Plain(work.Content.Body)) return false;
         if (textField != "message") return true;
         var attachments = post.Objects("attachments", "data") ?? [];
         var hasMedia = attachments.Any(one => one.Text("media_type") is "photo" or "album" or "video");

@@ -34,29 +34,21 @@ internal sealed partial class MastodonStatuses(MastodonClient client, MastodonSe
     }
 
     /// <summary>Of several that could be ours, the one made first after the call is.</summary>
-    public async Task<ReconcileOutcome> FindAsync(PublishTarget target, GrantTokens tokens, JsonObject options, string? text,
-        string? parent, DateTimeOffset since, IReadOnlySet<string> owned, CancellationToken ct)
-    {
-        ReconcileOutcome.Found? oldest = null;
-        string? below = null;
-        for (var page = 0; page < MostPages; page++)
+    public Task<ReconcileOutcome> FindAsync(PublishTarget target, GrantTokens tokens, JsonObject options, string? text,
+        string? parent, DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct) =>
+        Listing.FindAsync(called, Skew, owned, MostPages, async (_, below) =>
         {
             var answer = await client.GetAsync(tokens, $"/api/v1/accounts/{Uri.EscapeDataString(target.Facts[AccountFact])}"
                 + $"/statuses?limit={Page}&exclude_reblogs=true{(below is null ? "" : $"&max_id={Uri.EscapeDataString(below)}")}", ct);
-            if (!answer.IsSuccess || answer.Json.Objects() is not { } found)
-                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
-            foreach (var status in found)
+            if (!answer.IsSuccess || answer.Json.Objects() is not { } found || found.Any(status => status.Moment("created_at") is null))
+                return new ListingPage(answer, null);
+            return new ListingPage(answer, found.Where(status => Fits(status, options, text, parent)).Select(status =>
+                ListedPost.Of(status.Id("id"), ProviderText.Url(status.Text("url")), status.Moment("created_at"))),
+                found.Count < Page ? null : found[^1].Id("id"))
             {
-                if (!DateTimeOffset.TryParse(status.Text("created_at"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at))
-                    return new ReconcileOutcome.Inconclusive("unreadable_listing");
-                if (at < since - Skew) return oldest ?? (ReconcileOutcome)new ReconcileOutcome.NotListed();
-                below = status.Id("id");
-                if (Fits(status, options, text, parent) && Read(status) is { } read && !owned.Contains(read.ProviderPostId)) oldest = read;
-            }
-            if (found.Count < Page) return oldest ?? (ReconcileOutcome)new ReconcileOutcome.NotListed();
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
-    }
+                ReadTo = found is [.., var last] ? last.Moment("created_at") : null,
+            };
+        });
 
     // Servers need not say which app a status came from; if they do, it must be ours.
     private bool Fits(JsonObject status, JsonObject options, string? text, string? parent) =>

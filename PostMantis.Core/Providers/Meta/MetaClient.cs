@@ -31,10 +31,6 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
     public static string Query(params IEnumerable<(string Name, string Value)> pairs) =>
         string.Join('&', pairs.Select(pair => $"{pair.Name}={Uri.EscapeDataString(pair.Value)}"));
 
-    /// <summary>A moment as the Graph API writes it; null when it cannot be read.</summary>
-    public static DateTimeOffset? Moment(JsonNode? node) => DateTimeOffset.TryParse(node.Text(),
-        CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at) ? at : null;
-
     protected override (string? Code, string? Message) ReadError(JsonNode? body)
     {
         if (body.Get("error") is JsonObject error)

@@ -54,7 +54,7 @@ internal sealed class MetaContainers(
     // A publishing call may take effect this long after its answer was lost.
     private static readonly TimeSpan Settled = TimeSpan.FromMinutes(2);
 
-    // Listings tell whole seconds, and the network's clock and ours need not agree.
+    // Listings tell whole seconds.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(60);
 
     /// <summary>The handle of the container of one part of a post.</summary>
@@ -107,11 +107,8 @@ internal sealed class MetaContainers(
             case "ERROR" or "EXPIRED":
                 return new ReconcileOutcome.Absent();
             case "PUBLISHED":
-                var (found, answer) = await LookAsync(work.Target, work.Tokens, trace,
-                    CalledAt(work.Handles, part) ?? held.MadeAt, work.OwnedPostIds, ct);
-                return found is { Id: { } id }
-                    ? new ReconcileOutcome.Found(id, found.Url)
-                    : new ReconcileOutcome.Inconclusive(answer?.Code ?? "not_listed_yet", answer?.Wait);
+                return await LookAsync(work.Target, work.Tokens, trace, CalledAt(work.Handles, part) ?? held.MadeAt, work.OwnedPostIds, ct)
+                    is var seen and not ReconcileOutcome.NotListed ? seen : new ReconcileOutcome.Inconclusive("not_listed_yet");
             default:
                 return new ReconcileOutcome.Inconclusive(status.Answer.Code ?? "no_answer", status.Answer.Wait);
         }
@@ -206,25 +203,26 @@ internal sealed class MetaContainers(
         PublishWork work, ContainerTrace trace, DateTimeOffset called, CancellationToken ct)
     {
         if (trace.Listing is null) return new ContainerStep.Live(null, null);
-        var (found, answer) = await LookAsync(work.Target, work.Tokens, trace, called, new HashSet<string>(), ct);
-        return found ?? (ContainerStep)Ended(new PublishOutcome.Processing(answer?.Wait ?? Often));
+        return await LookAsync(work.Target, work.Tokens, trace, called, new HashSet<string>(), ct) switch
+        {
+            ReconcileOutcome.Found found => new ContainerStep.Live(found.ProviderPostId, found.Url),
+            ReconcileOutcome.Inconclusive { RetryAfter: { } wait } => Ended(new PublishOutcome.Processing(wait)),
+            _ => Ended(new PublishOutcome.Processing(Often)),
+        };
     }
 
-    private async Task<(ContainerStep.Live? Found, ProviderAnswer? Answer)> LookAsync(PublishTarget target, GrantTokens tokens,
-        ContainerTrace trace, DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
+    private async Task<ReconcileOutcome> LookAsync(PublishTarget target, GrantTokens tokens, ContainerTrace trace,
+        DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
     {
-        if (trace.Listing is not { } listing) return (null, null);
-        var answer = await client.ListAsync(EdgeOf(target, listing), $"id,{way.TextField},permalink,timestamp",
-            way.ListsSince ? called - Skew : null, tokens.AccessToken, ct);
-        if (!answer.IsSuccess || answer.Body.Objects("data") is not { } posts) return (null, answer);
-
-        // Of several that could be ours, the one made first after the call is.
-        var ours = posts.Where(post => Same(post.Text(way.TextField), trace.Text) && MetaClient.Moment(post["timestamp"]) >= called - Skew
-                && post.Id("id") is { } id && !owned.Contains(id))
-            .MinBy(post => MetaClient.Moment(post["timestamp"]));
-        return ours is null
-            ? (null, answer)
-            : (new ContainerStep.Live(ours.Id("id"), ProviderText.Url(ours.Text("permalink"))), answer);
+        if (trace.Listing is not { } listing) return new ReconcileOutcome.NotListed();
+        return await Listing.FindAsync(called, Skew, owned, mostPages: 1, async (since, _) =>
+        {
+            var answer = await client.ListAsync(EdgeOf(target, listing), $"id,{way.TextField},permalink,timestamp",
+                way.ListsSince ? since : null, tokens.AccessToken, ct);
+            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } posts) return new ListingPage(answer, null);
+            return new ListingPage(answer, posts.Where(post => Same(post.Text(way.TextField), trace.Text)).Select(post =>
+                ListedPost.Of(post.Id("id"), ProviderText.Url(post.Text("permalink")), post.Moment("timestamp"))));
+        });
     }
 
     private async Task<string?> PermalinkAsync(GrantTokens tokens, string id, CancellationToken ct)

@@ -7,7 +7,6 @@ namespace PostMantis.Core.Providers.Sandbox;
 /// <summary>Finds out what became of a call whose answer was lost: by key, by container, or in the listing.</summary>
 internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
 {
-    // The network's clock and ours need not agree.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(5);
     private const int MostPages = 100;
 
@@ -48,29 +47,17 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
     private async Task<ReconcileOutcome> ByListingAsync(ReconcileWork work, CancellationToken ct)
     {
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
-        var since = (marked - Skew).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-        ReconcileOutcome.Found? oldest = null;
-        string? cursor = null;
-        for (var page = 0; page < MostPages; page++)
+        return await Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (since, cursor) =>
         {
-            var answer = await client.GetAsync($"{SandboxClient.PageOf(work.Target)}/posts?since={since}"
+            var from = since.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+            var answer = await client.GetAsync($"{SandboxClient.PageOf(work.Target)}/posts?since={from}"
                 + (cursor is null ? "" : $"&cursor={Uri.EscapeDataString(cursor)}"), work.Tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Body?["posts"] is not JsonArray posts) return Inconclusive(answer);
-            foreach (var post in posts.OfType<JsonObject>())
-            {
-                if (post["parentId"] is null && post.Text("body") == work.Content.Body
-                    && (post.Objects("media")?.Count ?? 0) == work.Content.Media.Count
-                    && Read(post) is { } found && !work.OwnedPostIds.Contains(found.ProviderPostId))
-                    oldest = found;
-            }
-            cursor = ProviderText.Id(answer.Body.Text("nextCursor"));
-            if (cursor is not null) continue;
-            // Of several that could be ours, the one made first after the mark is.
-            if (oldest is not null) return oldest;
-            var isComplete = answer.Body["complete"] is JsonValue said && said.TryGetValue<bool>(out var complete) && complete;
-            return isComplete ? new ReconcileOutcome.NotListed() : Inconclusive(answer);
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
+            if (!answer.IsSuccess || answer.Body.Objects("posts") is not { } posts) return new ListingPage(answer, null);
+            var ours = posts.Where(post => post["parentId"] is null && post.Text("body") == work.Content.Body
+                && (post.Objects("media")?.Count ?? 0) == work.Content.Media.Count).Select(post =>
+                ListedPost.Of(post.Id("id"), ProviderText.Url(post.Text("url")), post.Moment("createdAt")));
+            return new ListingPage(answer, ours, answer.Body.Id("nextCursor")) { IsWhole = answer.Body.Flag("complete") == true };
+        });
     }
 
     private static ReconcileOutcome Found(ProviderAnswer answer, JsonNode? post) =>

@@ -22,7 +22,7 @@ internal abstract record TikTokState
 /// <summary>Asks TikTok what became of a post, by its handle or, where the handle was lost, in the list of posts.</summary>
 internal sealed class TikTokStatus(TikTokClient client)
 {
-    // The list tells whole seconds, and TikTok's clock and ours need not agree.
+    // The list tells whole seconds.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(6);
     private const int MostPages = 10;
 
@@ -47,34 +47,24 @@ internal sealed class TikTokStatus(TikTokClient client)
 
     /// <summary>Looks for a post among those everybody may see, newest first.</summary>
     public async Task<ReconcileOutcome> FindAsync(PublishTarget target, DeliveryContent content, GrantTokens tokens,
-        DateTimeOffset since, IReadOnlySet<string> owned, CancellationToken ct)
+        DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
     {
+        ArgumentNullException.ThrowIfNull(target);
         if (TikTokOptions.Level(content) != "PUBLIC_TO_EVERYONE") return new ReconcileOutcome.CannotTell();
-        (string Id, string? Url)? oldest = null;
-        var body = new JsonObject { ["max_count"] = 20 };
-        for (var page = 0; page < MostPages; page++)
+        return await Listing.FindAsync(called, Skew, owned, MostPages, async (_, next) =>
         {
+            var body = new JsonObject { ["max_count"] = 20 };
+            if (next is not null) body["cursor"] = long.Parse(next, CultureInfo.InvariantCulture);
             var answer = await client.PostAsync("/v2/video/list/?fields=id,create_time,title,video_description,share_url",
-                (JsonObject)body.DeepClone(), tokens.AccessToken, ct);
-            if (!TikTokClient.IsOk(answer) || answer.Body.Objects("data", "videos") is not { } posts)
-                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
-            var isOlder = false;
-            foreach (var post in posts)
+                body, tokens.AccessToken, ct);
+            if (!TikTokClient.IsOk(answer) || answer.Body.Objects("data", "videos") is not { } posts) return new ListingPage(answer, null);
+            return new ListingPage(answer, posts.Where(post => Says(post, content)).Select(post =>
+                ListedPost.Of(post.NumberId("id"), ProviderText.Url(post.Text("share_url")), Made(post))),
+                answer.Body.Flag("data", "has_more") == true ? answer.Body.Get("data").NumberId("cursor") : null)
             {
-                if (post.Number("create_time") is not { } seconds) continue;
-                isOlder = seconds < (since - Skew).ToUnixTimeSeconds();
-                // Of several that could be ours, the one made first is.
-                if (!isOlder && Says(post, content) && (post.Id("id") ?? Digits(post.Number("id"))) is { } id && !owned.Contains(id))
-                    oldest = (id, ProviderText.Url(post.Text("share_url")));
-            }
-            if (answer.Body.Flag("data", "has_more") == true && !isOlder && answer.Body.Number("data", "cursor") is { } cursor)
-            {
-                body["cursor"] = cursor;
-                continue;
-            }
-            return oldest is { } found ? new ReconcileOutcome.Found(found.Id, found.Url) : new ReconcileOutcome.NotListed();
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
+                ReadTo = posts is [.., var last] ? Made(last) : null,
+            };
+        });
     }
 
     /// <summary>Where people find a post; its creator's page while its id is not known.</summary>
@@ -89,10 +79,10 @@ internal sealed class TikTokStatus(TikTokClient client)
             && (title is null || (post.Text("title") ?? "") == (title.Length > ShownTitle ? title[..ShownTitle] : title));
     }
 
+    private static DateTimeOffset? Made(JsonObject post) =>
+        post.Number("create_time") is > 0 and < 253_402_300_800 and var seconds ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+
     // 64-bit numbers, which no floating number holds.
     private static string? PostId(JsonNode? data) =>
-        data.Get("publicaly_available_post_id") is JsonArray { Count: > 0 } ids
-            ? Digits(ids[0].Number()) ?? ProviderText.Id(ids[0].Text()) : null;
-
-    private static string? Digits(long? number) => number?.ToString(CultureInfo.InvariantCulture);
+        data.Get("publicaly_available_post_id") is JsonArray { Count: > 0 } ids ? ids[0].NumberId() : null;
 }

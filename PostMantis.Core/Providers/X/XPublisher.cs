@@ -19,7 +19,7 @@ internal sealed class XPublisher(XClient client, XFiles files, XTimeline timelin
     private async Task<PublishOutcome> ReplyAsync(PublishWork work, PartCall call, CancellationToken ct)
     {
         async Task<PublishOutcome?> FindAsync() =>
-            await timeline.FindAsync(work.Target, work.Tokens, call.Content.Body, call.Root.ProviderPostId!, new HashSet<string>(), ct)
+            await timeline.FindAfterAsync(work.Target, work.Tokens, call.Content.Body, call.Root.ProviderPostId!, ct)
                 is ReconcileOutcome.Found found ? new PublishOutcome.Published(found.ProviderPostId, found.Url, []) : null;
         if (call.Part.Status != PartStatus.Pending && await FindAsync() is { } earlier) return earlier;
         var outcome = await SayAsync(work, call.Part.Index, call.Content.Body, call.Content.Media, call.Parent.ProviderPostId, ct);

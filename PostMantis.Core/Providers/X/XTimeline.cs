@@ -17,36 +17,35 @@ internal sealed partial class XTimeline(XClient client, XSettings settings) : IR
     {
         ArgumentNullException.ThrowIfNull(work);
         return work.MarkedAt is { } marked
-            ? FindAsync(work.Target, work.Tokens, work.Content.Body, IdAt(marked - Skew), work.OwnedPostIds, ct)
+            ? Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, ReadAsync(work.Target, work.Tokens, work.Content.Body, ct))
             : Task.FromResult<ReconcileOutcome>(new ReconcileOutcome.Absent());
     }
 
-    /// <summary>The first post after <paramref name="after"/> that says <paramref name="text"/> and belongs to nobody.</summary>
-    public async Task<ReconcileOutcome> FindAsync(PublishTarget target, GrantTokens tokens, string? text, string after,
-        IReadOnlySet<string> owned, CancellationToken ct)
-    {
-        ReconcileOutcome.Found? oldest = null;
-        string? next = null;
-        for (var page = 0; page < MostPages; page++)
-        {
-            var answer = await client.GetAsync(client.At($"/2/users/{Uri.EscapeDataString(target.ProviderProfileId)}/tweets?max_results=100"
-                + $"&since_id={after}&tweet.fields=created_at,entities,attachments,note_tweet"
-                + (next is null ? "" : $"&pagination_token={Uri.EscapeDataString(next)}")), tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Body.Number("meta", "result_count") is null)
-                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
-            foreach (var post in answer.Body.Objects("data") ?? [])
-                if (post.Id("id") is { } id && !owned.Contains(id) && Says(post, text ?? "")) oldest = new ReconcileOutcome.Found(id, UrlOf(target, id));
-            next = answer.Body.Text("meta", "next_token");
-            if (next is null) return oldest ?? (ReconcileOutcome)new ReconcileOutcome.NotListed();
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
-    }
+    /// <summary>The first post after <paramref name="post"/> that says <paramref name="text"/>.</summary>
+    public Task<ReconcileOutcome> FindAfterAsync(PublishTarget target, GrantTokens tokens, string? text, string post, CancellationToken ct) =>
+        Listing.FindSinceAsync(MomentOf(post), new HashSet<string> { post }, MostPages, ReadAsync(target, tokens, text, ct));
 
     public string? UrlOf(PublishTarget target, string id) => target.Facts.GetValueOrDefault(XConsent.UserFact) is { } user
         ? ProviderText.Url(new Uri(settings.WebUrl, $"/{Uri.EscapeDataString(user)}/status/{id}").AbsoluteUri) : null;
 
+    private Func<DateTimeOffset, string?, Task<ListingPage>> ReadAsync(
+        PublishTarget target, GrantTokens tokens, string? text, CancellationToken ct) => async (since, next) =>
+    {
+        var answer = await client.GetAsync(client.At($"/2/users/{Uri.EscapeDataString(target.ProviderProfileId)}/tweets?max_results=100"
+            + $"&since_id={IdAt(since)}&tweet.fields=created_at,entities,attachments,note_tweet"
+            + (next is null ? "" : $"&pagination_token={Uri.EscapeDataString(next)}")), tokens.AccessToken, ct);
+        if (!answer.IsSuccess || answer.Body.Number("meta", "result_count") is null) return new ListingPage(answer, null);
+        var ours = (answer.Body.Objects("data") ?? []).Where(post => Says(post, text ?? "")).Select(post => post.Id("id")).OfType<string>()
+            .Select(id => new ListedPost(id, UrlOf(target, id), MomentOf(id)));
+        return new ListingPage(answer, ours, answer.Body.Text("meta", "next_token"));
+    };
+
     private static string IdAt(DateTimeOffset moment) =>
         ((moment.ToUnixTimeMilliseconds() - FirstMoment) << 22).ToString(CultureInfo.InvariantCulture);
+
+    // The network lists nothing that is older than asked for: what cannot be dated is later.
+    private static DateTimeOffset MomentOf(string id) => long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        ? DateTimeOffset.FromUnixTimeMilliseconds((number >> 22) + FirstMoment) : DateTimeOffset.MaxValue;
 
     private static bool Says(JsonObject post, string text)
     {

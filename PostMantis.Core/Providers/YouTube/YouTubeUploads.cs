@@ -40,7 +40,7 @@ internal sealed class YouTubeUploads(YouTubeClient client)
 {
     private const int MostListed = 10;
 
-    // YouTube tells whole seconds, and its clock and ours need not agree.
+    // YouTube tells whole seconds.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(6);
 
     /// <summary>Asks for a session; nothing is on the channel yet.</summary>
@@ -80,38 +80,26 @@ internal sealed class YouTubeUploads(YouTubeClient client)
 
     /// <summary>
     /// Looks for the film among the channel's uploads, newest first, private ones too: by its words, made since
-    /// <paramref name="since"/>. Not found is told only of a listing read to that moment.
+    /// <paramref name="called"/>. Not found is told only of a listing read to that moment.
     /// </summary>
     public async Task<ReconcileOutcome> FindAsync(PublishTarget target, DeliveryContent content, GrantTokens tokens,
-        DateTimeOffset since, IReadOnlySet<string> owned, CancellationToken ct)
+        DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
     {
         if (!target.Facts.TryGetValue(YouTubeConsent.UploadsFact, out var playlist)) return new ReconcileOutcome.CannotTell();
-        string? oldest = null, page = null;
-        for (var i = 0; i < MostListed; i++)
+        return await Listing.FindAsync(called, Skew, owned, MostListed, async (_, next) =>
         {
             var answer = await client.GetAsync("/youtube/v3/playlistItems?part=snippet,contentDetails&maxResults=50"
-                + $"&playlistId={Uri.EscapeDataString(playlist)}" + (page is null ? "" : $"&pageToken={Uri.EscapeDataString(page)}"),
+                + $"&playlistId={Uri.EscapeDataString(playlist)}" + (next is null ? "" : $"&pageToken={Uri.EscapeDataString(next)}"),
                 tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Body.Objects("items") is not { } items)
-                return new ReconcileOutcome.Inconclusive(answer.Code ?? "no_answer", answer.Wait);
-            var isOlder = false;
-            foreach (var item in items)
+            if (!answer.IsSuccess || answer.Body.Objects("items") is not { } items) return new ListingPage(answer, null);
+            var ours = items.Where(item => item.Text("snippet", "title") == content.Options.Text("title")
+                && (item.Text("snippet", "description") ?? "") == (content.Body ?? "")).Select(item => item.Id("contentDetails", "videoId") is { } id
+                    ? ListedPost.Of(id, YouTubePublisher.Permalink(id), item.Moment("snippet", "publishedAt")) : null);
+            return new ListingPage(answer, ours, answer.Body.Id("nextPageToken"))
             {
-                if (!DateTimeOffset.TryParse(item.Text("snippet", "publishedAt"), CultureInfo.InvariantCulture,
-                        DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var at))
-                    continue;
-                isOlder = at < since - Skew;
-                // Of several that could be ours, the one made first is.
-                if (!isOlder && item.Text("snippet", "title") == content.Options.Text("title")
-                    && (item.Text("snippet", "description") ?? "") == (content.Body ?? "")
-                    && item.Id("contentDetails", "videoId") is { } id && !owned.Contains(id))
-                    oldest = id;
-            }
-            page = ProviderText.Id(answer.Body.Text("nextPageToken"));
-            if (page is not null && !isOlder) continue;
-            return oldest is null ? new ReconcileOutcome.NotListed() : new ReconcileOutcome.Found(oldest, YouTubePublisher.Permalink(oldest));
-        }
-        return new ReconcileOutcome.Inconclusive("listing_too_long");
+                ReadTo = items is [.., var last] ? last.Moment("snippet", "publishedAt") : null,
+            };
+        });
     }
 
     private static JsonObject Resource(DeliveryContent content)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -34,6 +35,11 @@ internal sealed class SimulatorHost : IAsyncDisposable
         app.Use(async (context, next) =>
         {
             await network.SettleAsync();
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers.Date = network.Sim.Now.ToString("R", CultureInfo.InvariantCulture);
+                return Task.CompletedTask;
+            });
             await SpoilAsync(network.Sim, context, next);
         });
         ControlEndpoints.Map(app, network);
