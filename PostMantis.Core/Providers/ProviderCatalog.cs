@@ -14,6 +14,8 @@ public sealed class ProviderCatalog(IEnumerable<IProvider> providers)
         ["mastodon"] = "Mastodon", [SandboxId] = "Sandbox",
     };
 
+    private static readonly Dictionary<string, string> Icons = new() { ["x"] = "twitter-x", [SandboxId] = "box-seam" };
+
     /// <summary>
     /// The contract's names, whether or not this build has an adapter for them, and those of every folder that registers one.
     /// </summary>
@@ -23,6 +25,9 @@ public sealed class ProviderCatalog(IEnumerable<IProvider> providers)
     /// <summary>What people call a network.</summary>
     public static string NameOf(string id) => Contract.GetValueOrDefault(id)
         ?? ProvidersSetup.Setups.Select(FolderOf).FirstOrDefault(folder => folder.Equals(id, StringComparison.OrdinalIgnoreCase)) ?? id;
+
+    /// <summary>The name of a network's sign in the set of icons, where it is not its id.</summary>
+    public static string IconOf(string id) => Icons.GetValueOrDefault(id, id);
 
     private static string FolderOf(Type setup) => setup.Namespace![(setup.Namespace!.LastIndexOf('.') + 1)..];
 

@@ -30,6 +30,14 @@ internal abstract class ProviderClient(string name, ProviderSettings settings, P
 
     protected TimeProvider Time => transport.Time;
 
+    public DateTimeOffset Now => Time.GetUtcNow();
+
+    /// <summary>A point on the machine's own clock, to be measured from.</summary>
+    public long Stamp => Time.GetTimestamp();
+
+    /// <summary>The time since a <see cref="Stamp"/>.</summary>
+    public TimeSpan Since(long stamp) => Time.GetElapsedTime(stamp);
+
     /// <summary>Where the network's words for an error stand in its answer.</summary>
     protected abstract (string? Code, string? Message) ReadError(JsonNode? body);
 

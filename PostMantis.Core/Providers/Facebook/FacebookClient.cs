@@ -71,29 +71,14 @@ internal static class FacebookErrors
     /// <summary>A photo or video that was used in a post already.</summary>
     public const long UsedAlready = 1366051;
 
-    public static MetaErrors All { get; } = new("Facebook", new Dictionary<(long, long), MetaMeaning>
-    {
-        [(0, 1346003)] = MetaMeaning.Content,
-        [(0, 1404102)] = MetaMeaning.Content,
-        [(0, 1609005)] = MetaMeaning.Content,
-        [(0, 1609008)] = MetaMeaning.Content,
-        [(0, 2061006)] = MetaMeaning.Content,
-        [(0, 1349125)] = MetaMeaning.Media,
-        [(0, 2069019)] = MetaMeaning.Media,
-        [(0, 1366046)] = MetaMeaning.Media,
-        [(0, UsedAlready)] = MetaMeaning.Media,
-        [(324, 0)] = MetaMeaning.Media,
-        [(0, 1390008)] = MetaMeaning.Blocked,
-        [(0, 1404078)] = MetaMeaning.Owner,
-        [(0, 4854002)] = MetaMeaning.Owner,
-        [(0, 1404006)] = MetaMeaning.Owner,
-        [(0, 1404112)] = MetaMeaning.Owner,
-        [(0, 1363047)] = MetaMeaning.Transient,
-        [(0, 1609010)] = MetaMeaning.Transient,
+    public static MetaErrors All { get; } = new("Facebook",
+        new(MetaMeaning.Content) { Subcodes = [1346003, 1404102, 1609005, 1609008, 2061006] },
+        new(MetaMeaning.Media) { Codes = [324], Subcodes = [1349125, 2069019, 1366046, UsedAlready] },
+        new(MetaMeaning.Blocked) { Subcodes = [1390008] },
+        new(MetaMeaning.Transient) { Subcodes = [1363047, 1609010] },
 
-        // The person lost their role on this Page: the grant still serves the others.
-        [(190, 492)] = MetaMeaning.Owner,
-    });
+        // The last: the person lost their role on this Page, and the grant still serves the others.
+        new(MetaMeaning.Owner) { Subcodes = [1404078, 4854002, 1404006, 1404112], Pairs = [(190, 492)] });
 
     public static DeliveryError NotTicked { get; } = new(DeliveryErrorCode.AccountRestricted,
         "The consent does not cover this Page any more; connect the account again and tick it.", NextStep.Reconnect,

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using System.Web;
 using PostMantis.Core.Providers.Meta;
 
 namespace PostMantis.Core.Providers.Facebook;
@@ -13,7 +12,6 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
     private const string UserSecret = "user";
     private const string BusinessScope = "business_management";
     private const string PageFields = "id,name,username,access_token,tasks,picture";
-    private const int MostPages = 50;
 
     // After this long without the person the network gives their data to nobody, whatever the token says.
     private static readonly TimeSpan DataAccess = TimeSpan.FromDays(90);
@@ -108,36 +106,19 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
         List<string> edges = ["me/accounts"];
         if (scopes.Contains(BusinessScope))
         {
-            var (businesses, failed) = await WalkAsync("me/businesses", "id,name", token, ct);
+            var (businesses, failed) = await client.WalkAsync("me/businesses", "id,name", token, [token], ct);
             if (failed is not null) return ([], failed);
-            foreach (var id in businesses.Select(one => Uri.EscapeDataString(one.Text("id")!)))
+            foreach (var id in businesses.Select(one => one.Id("id")).OfType<string>().Select(Uri.EscapeDataString))
                 edges.AddRange([$"{id}/owned_pages", $"{id}/client_pages"]);
         }
         List<JsonObject> pages = [];
         foreach (var edge in edges)
         {
-            var (some, failed) = await WalkAsync(edge, PageFields, token, ct);
+            var (some, failed) = await client.WalkAsync(edge, PageFields, token, [token], ct);
             if (failed is not null) return ([], failed);
-            pages.AddRange(some);
+            pages.AddRange(some.Where(one => one.Id("id") is not null));
         }
         return ([.. pages.DistinctBy(page => page.Text("id"))], null);
-    }
-
-    private async Task<(IReadOnlyList<JsonObject> Items, ProviderAnswer? Failed)> WalkAsync(
-        string edge, string fields, string token, CancellationToken ct)
-    {
-        List<JsonObject> items = [];
-        string? after = null;
-        for (var page = 0; page < MostPages; page++)
-        {
-            var answer = await client.GetAsync(client.Graph($"{edge}?fields={fields}&limit=100"
-                + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}")), token, ct);
-            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } some) return ([], answer);
-            items.AddRange(some.Where(one => ProviderText.Id(one.Text("id")) is not null));
-            after = MetaPaging.After(answer);
-            if (after is null) break;
-        }
-        return (items, null);
     }
 
     private static string? TokenOf(ProviderAnswer answer) =>
@@ -146,14 +127,4 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
     private static ConsentOutcome.Refused Refused(ProviderAnswer answer) => new(FacebookErrors.All.Of(answer));
 
     private static string? PictureOf(JsonNode? node) => ProviderText.Url(node.Text("picture", "data", "url"));
-}
-
-/// <summary>Walks listings without following the address they give, which carries the token.</summary>
-internal static class MetaPaging
-{
-    /// <summary>Where the next part begins; null: there is none.</summary>
-    public static string? After(ProviderAnswer answer) =>
-        answer.Body.Text("paging", "next") is { } next && Uri.TryCreate(next, UriKind.Absolute, out var url)
-            ? ProviderText.Id(answer.Body.Text("paging", "cursors", "after") ?? HttpUtility.ParseQueryString(url.Query)["after"])
-            : null;
 }

@@ -40,13 +40,7 @@ internal sealed class FacebookPublisher(FacebookClient client, FacebookVideos vi
         int index, PublishFile file, CancellationToken ct)
     {
         if (work.Handles.ContainsKey(PhotoHandle(index))) return null;
-        Dictionary<string, string> fields = new()
-        {
-            ["url"] = file.PullUrl(MetaContainers.PullFor).AbsoluteUri,
-            ["published"] = "false",
-        };
-        if (work.Content.Media[index].Alt is { } alt) fields["alt_text_custom"] = alt;
-        var made = await client.WriteAsync(page, "photos", fields, ct);
+        var made = await client.WriteAsync(page, "photos", PhotoOf(work, index, file, isPublic: false), ct);
         if (!made.IsSuccess || ProviderText.Id(made.Body.Text("id")) is not { } photo)
             return FacebookErrors.All.BeforePublic(made, work.AttemptNumber);
         await work.SaveHandleAsync(PhotoHandle(index), photo, ct);
@@ -83,25 +77,33 @@ internal sealed class FacebookPublisher(FacebookClient client, FacebookVideos vi
         for (var i = 0; i < photos.Count; i++)
             fields[string.Create(CultureInfo.InvariantCulture, $"attached_media[{i}]")] =
                 new JsonObject { ["media_fbid"] = photos[i] }.ToJsonString();
-        if (await MarkAsync(work, ct) is { } late) return late;
-        var answer = await client.WriteAsync(page, "feed", fields, ct);
-        return answer.IsSuccess && ProviderText.Id(answer.Body.Text("id")) is { } id
-            ? Live(id, await LinkAsync(page, id, ct))
-            : FacebookErrors.All.OfPublicCall(answer);
+        return await SayAsync(work, page, "feed", fields, ct);
     }
 
-    private async Task<PublishOutcome> PhotoAsync(PublishWork work, PageAccess page, PublishFile file, CancellationToken ct)
+    private Task<PublishOutcome> PhotoAsync(PublishWork work, PageAccess page, PublishFile file, CancellationToken ct)
+    {
+        var fields = PhotoOf(work, 0, file, isPublic: true);
+        if (work.Content.Body is { } caption) fields["caption"] = caption;
+        return SayAsync(work, page, "photos", fields, ct);
+    }
+
+    private static Dictionary<string, string> PhotoOf(PublishWork work, int index, PublishFile file, bool isPublic)
     {
         Dictionary<string, string> fields = new()
         {
-            ["url"] = file.PullUrl(MetaContainers.PullFor).AbsoluteUri,
-            ["published"] = "true",
+            ["url"] = file.PullUrl(MetaContainers.PullFor).AbsoluteUri, ["published"] = isPublic ? "true" : "false",
         };
-        if (work.Content.Body is { } caption) fields["caption"] = caption;
-        if (work.Content.Media[0].Alt is { } alt) fields["alt_text_custom"] = alt;
+        if (work.Content.Media[index].Alt is { } alt) fields["alt_text_custom"] = alt;
+        return fields;
+    }
+
+    // The call that makes it public; a photo's answer names its post besides itself.
+    private async Task<PublishOutcome> SayAsync(
+        PublishWork work, PageAccess page, string edge, Dictionary<string, string> fields, CancellationToken ct)
+    {
         if (await MarkAsync(work, ct) is { } late) return late;
-        var answer = await client.WriteAsync(page, "photos", fields, ct);
-        return answer.IsSuccess && ProviderText.Id(answer.Body.Text("post_id") ?? answer.Body.Text("id")) is { } id
+        var answer = await client.WriteAsync(page, edge, fields, ct);
+        return answer.IsSuccess && (answer.Body.Id("post_id") ?? answer.Body.Id("id")) is { } id
             ? Live(id, await LinkAsync(page, id, ct))
             : FacebookErrors.All.OfPublicCall(answer);
     }

@@ -28,10 +28,10 @@ internal sealed class FacebookReconciler(FacebookClient client, FacebookVideos v
     private async Task<ReconcileOutcome> StoryAsync(ReconcileWork work, PageAccess page, CancellationToken ct)
     {
         if (FacebookStories.MediaOf(work.Handles) is not { } media) return new ReconcileOutcome.Absent();
-        var (found, isComplete, answer) = await stories.FindAsync(page, media, ct);
+        var (found, failed) = await stories.FindAsync(page, media, ct);
         return found is not null ? new ReconcileOutcome.Found(found.ProviderPostId, found.Url)
-            : isComplete ? new ReconcileOutcome.NotListed()
-            : Inconclusive(answer);
+            : failed is null ? new ReconcileOutcome.NotListed()
+            : Inconclusive(failed);
     }
 
     private async Task<ReconcileOutcome> VideoAsync(ReconcileWork work, PageAccess page, string video, CancellationToken ct)
@@ -65,7 +65,7 @@ internal sealed class FacebookReconciler(FacebookClient client, FacebookVideos v
                 return new ListingPage(answer, null) { Wait = MetaErrors.WaitOf(answer, null) };
             return new ListingPage(answer, posts.Where(post => IsOurs(work, post, textField, photos)).Select(post => ListedPost.Of(
                 post.Id("id"), FacebookClient.LinkOf(post.Text("permalink_url"), post.Id("id") ?? ""), post.Moment("created_time"))),
-                MetaPaging.After(answer));
+                MetaClient.After(answer));
         });
     }
 

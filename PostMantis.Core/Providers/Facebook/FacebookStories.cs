@@ -18,7 +18,7 @@ internal sealed class FacebookStories(FacebookClient client, FacebookVideos vide
         if (FacebookVideos.CalledAt(work.Handles) is not null)
         {
             // An earlier call: the listing says whether it arrived, and until it must have, nothing is sent again.
-            var (found, _, _) = await FindAsync(page, media, ct);
+            var (found, _) = await FindAsync(page, media, ct);
             if (found is not null) return found;
             if (videos.Remaining(work) is { } wait) return new PublishOutcome.Processing(wait < Often ? wait : Often);
         }
@@ -36,7 +36,7 @@ internal sealed class FacebookStories(FacebookClient client, FacebookVideos vide
             : await client.WriteAsync(page, "photo_stories", new Dictionary<string, string> { ["photo_id"] = media }, ct);
         if (answer.IsSuccess && answer.Body.Flag("success") is true && ProviderText.Id(answer.Body.Text("post_id")) is { } id)
         {
-            var (shown, _, _) = await FindAsync(page, media, ct);
+            var (shown, _) = await FindAsync(page, media, ct);
             return FacebookPublisher.Live(id, shown?.Url);
         }
 
@@ -46,24 +46,15 @@ internal sealed class FacebookStories(FacebookClient client, FacebookVideos vide
             : FacebookErrors.All.OfPublicCall(answer);
     }
 
-    /// <summary>The story made of a file; whether the listing could be read to its end.</summary>
-    public async Task<(PublishOutcome.Published? Found, bool IsComplete, ProviderAnswer Answer)> FindAsync(
+    /// <summary>The story made of a file, or the answer at which the listing could not be read to its end.</summary>
+    public async Task<(PublishOutcome.Published? Found, ProviderAnswer? Failed)> FindAsync(
         PageAccess page, string media, CancellationToken ct)
     {
-        string? after = null;
-        while (true)
-        {
-            var answer = await client.ReadAsync(page, $"{Uri.EscapeDataString(page.Id)}/stories"
-                + "?fields=post_id,status,creation_time,media_type,media_id,url&limit=100"
-                + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}"), ct);
-            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } items) return (null, false, answer);
-            if (items.FirstOrDefault(item => item.Text("media_id") == media) is { } story
-                && ProviderText.Id(story.Text("post_id")) is { } id)
-                return (FacebookPublisher.Live(id, ProviderText.Url(story.Text("url"))), true, answer);
-            var next = MetaPaging.After(answer);
-            if (next is null || next == after) return (null, next is null, answer);
-            after = next;
-        }
+        var (items, failed) = await client.WalkAsync($"{Uri.EscapeDataString(page.Id)}/stories",
+            "post_id,status,creation_time,media_type,media_id,url", page.Token, page.Secrets, ct);
+        return items.FirstOrDefault(item => item.Text("media_id") == media) is { } story && story.Id("post_id") is { } id
+            ? (FacebookPublisher.Live(id, ProviderText.Url(story.Text("url"))), null)
+            : (null, failed);
     }
 
     /// <summary>The file of a story: a video, or a photo that waits.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using PostMantis.Core.Providers.Meta;
 
 namespace PostMantis.Core.Providers.Facebook;
@@ -149,8 +148,7 @@ internal sealed class FacebookVideos(FacebookClient client, TimeProvider time)
     /// <summary>Keeps the moment of the publishing call, then says that it starts.</summary>
     public async Task CallsAsync(PublishWork work, CancellationToken ct)
     {
-        await work.SaveHandleAsync(CalledHandle,
-            time.GetUtcNow().ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture), ct);
+        await work.SaveMomentAsync(CalledHandle, time.GetUtcNow(), ct);
         work.CallStarts();
     }
 
@@ -160,9 +158,7 @@ internal sealed class FacebookVideos(FacebookClient client, TimeProvider time)
 
     /// <summary>When the publishing call was made.</summary>
     public static DateTimeOffset? CalledAt(IReadOnlyDictionary<string, string> handles) =>
-        long.TryParse(handles.GetValueOrDefault(CalledHandle), NumberStyles.None, CultureInfo.InvariantCulture, out var at)
-            ? DateTimeOffset.FromUnixTimeMilliseconds(at)
-            : null;
+        handles.MomentOf(CalledHandle);
 
     /// <summary>A video that will never be public.</summary>
     public static PublishOutcome.Rejected Refused(ProviderAnswer answer)

@@ -12,8 +12,6 @@ internal sealed class LinkedInClient(LinkedInSettings settings, ProviderTranspor
         ["X-Restli-Protocol-Version"] = "2.0.0",
     };
 
-    public DateTimeOffset Now => Time.GetUtcNow();
-
     public Task<ProviderAnswer> GetAsync(string path, string token, CancellationToken ct, bool isFinder = false) =>
         SendAsync(Request(HttpMethod.Get, At(path), token, null,
             isFinder ? new Dictionary<string, string>(_headers) { ["X-RestLi-Method"] = "FINDER" } : _headers), [token], ct);

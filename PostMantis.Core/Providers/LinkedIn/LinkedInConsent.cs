@@ -7,47 +7,43 @@ namespace PostMantis.Core.Providers.LinkedIn;
 /// OAuth 2 without PKCE, which LinkedIn has for native apps only. One grant of a member serves the member and every page;
 /// tokens live 60 days, and only apps of approved partners can renew them.
 /// </summary>
-internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings settings) : IConsent
+internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings settings, TimeProvider time)
+    : OAuthConsent(client, settings, LinkedInErrors.Common, time)
 {
     public const string ReadScope = "r_organization_social";
     public const string AdminScope = "rw_organization_admin";
+
+    /// <summary>The fact that tells a page from a member.</summary>
+    public const string PageFact = "page";
+
     public const string PersonPrefix = "urn:li:person:";
     public const string OrganizationPrefix = "urn:li:organization:";
     private const int PageSize = 20;
     private const int MostPages = 25;
     private static readonly string[] Publishers = ["ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"];
 
-    public Uri ConsentPage => new(settings.LoginUrl, "/oauth/v2/authorization");
+    public override Uri ConsentPage => new(settings.LoginUrl, "/oauth/v2/authorization");
 
-    public bool IsDenial(string error) => error is "user_cancelled_login" or "user_cancelled_authorize" or "access_denied";
+    protected override IReadOnlyList<string> Scopes => settings.Scopes;
 
-    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
+    protected override Uri TokenUrl => new(settings.LoginUrl, "/oauth/v2/accessToken");
+
+    public override bool IsDenial(string error) => error is "user_cancelled_login" or "user_cancelled_authorize" or "access_denied";
+
+    protected override string? ChallengeOf(ConsentTrip trip) => null;
+
+    // Consent is all or nothing, and not always told.
+    protected override IReadOnlyList<string> MissingOf(GrantTokens tokens) => tokens.Scopes.Count == 0 ? [] : base.MissingOf(tokens);
+
+    protected override bool IsOver(ProviderAnswer answer) => answer.Code is "invalid_request" or "invalid_grant";
+
+    protected override async Task<ConsentOutcome> WhoAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        return Task.FromResult<ConsentStart>(new ConsentStart.Leave(OAuth.Url(ConsentPage, ("response_type", "code"),
-            ("client_id", settings.ClientId), ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("state", trip.State),
-            ("scope", string.Join(' ', settings.Scopes)))));
-    }
-
-    public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
-        var answer = await TokenAsync("authorization_code", [back.Code], ct,
-            ("code", back.Code ?? ""), ("redirect_uri", trip.RedirectUri.AbsoluteUri));
-        if (OAuth.Tokens(answer, client.Now) is not { } tokens)
-            return new ConsentOutcome.Refused(answer.IsSuccess
-                ? LinkedInErrors.Common.Unavailable(answer) : Refused(answer));
-        if (tokens.Scopes.Count > 0 && settings.Scopes.Except(tokens.Scopes).ToList() is { Count: > 0 } missing)
-            return new ConsentOutcome.Refused(LinkedInErrors.Common.MissingScopes(missing));
         var (member, who) = await MemberAsync(tokens, ct);
-        return member is null
-            ? new ConsentOutcome.Refused(who.IsSuccess
-                ? LinkedInErrors.Common.Unavailable(who) : LinkedInErrors.Of(who, tokens))
-            : new ConsentOutcome.Granted(tokens, member);
+        return member is null ? new ConsentOutcome.Refused(Failed(who, tokens).Error) : new ConsentOutcome.Granted(tokens, member);
     }
 
-    public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
+    public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         var (member, who) = await MemberAsync(tokens, ct);
@@ -71,29 +67,18 @@ internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings se
                     "/rest/organizations/" + LinkedInClient.Segment(urn[OrganizationPrefix.Length..]), tokens.AccessToken, ct);
                 if (about.SaysNothing) return Failed(about, tokens);
                 found.Add(new Destination(urn, about.Body.Words("localizedName") ?? urn, about.Body.Words("vanityName"), null,
-                    new Dictionary<string, string>()));
+                    new Dictionary<string, string> { [PageFact] = "yes" }));
             }
             if (roles.Count < PageSize) break;
         }
         return new DestinationsOutcome.Listed(found);
     }
 
-    public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var answer = await TokenAsync("refresh_token", [tokens.RefreshToken], ct,
-            ("refresh_token", tokens.RefreshToken ?? ""));
-        // The refresh token lives a year from its first day, whatever is renewed with it, and is not always repeated.
-        if (OAuth.Tokens(answer, client.Now, tokens) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
-        return LinkedInErrors.Common.OfRefresh(answer, answer.Code is "invalid_request" or "invalid_grant");
-    }
-
     // Common in code, but on no page of the documentation: tried, and nothing depends on it.
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
+    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return client.PostFormAsync(new Uri(settings.LoginUrl, "/oauth/v2/revoke"),
-            Form(("token", tokens.AccessToken)), [settings.ClientSecret, tokens.AccessToken], ct);
+        return TokenAsync(new Uri(settings.LoginUrl, "/oauth/v2/revoke"), [tokens.AccessToken], [("token", tokens.AccessToken)], ct);
     }
 
     private async Task<(ProviderAccount? Member, ProviderAnswer Answer)> MemberAsync(GrantTokens tokens, CancellationToken ct)
@@ -103,25 +88,6 @@ internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings se
             ? (new ProviderAccount(id, answer.Body.Words("name") ?? id, null, ProviderText.Url(answer.Body.Text("picture"))), answer)
             : (null, answer);
     }
-
-    private Task<ProviderAnswer> TokenAsync(
-        string grantType, string?[] secrets, CancellationToken ct, params (string Name, string Value)[] fields) =>
-        client.PostFormAsync(new Uri(settings.LoginUrl, "/oauth/v2/accessToken"),
-            Form([("grant_type", grantType), .. fields]), [settings.ClientSecret, .. secrets], ct);
-
-    private Dictionary<string, string> Form(params (string Name, string Value)[] fields)
-    {
-        var form = fields.ToDictionary(f => f.Name, f => f.Value);
-        (form["client_id"], form["client_secret"]) = (settings.ClientId ?? "", settings.ClientSecret ?? "");
-        return form;
-    }
-
-    private static DeliveryError Refused(ProviderAnswer answer) => answer switch
-    {
-        { SaysNothing: true } => LinkedInErrors.Common.Unavailable(answer),
-        { Code: "invalid_client" } => LinkedInErrors.Common.Misconfigured(answer, "LinkedIn does not know this app's secret."),
-        _ => LinkedInErrors.Common.Revoked(answer),
-    };
 
     private static DestinationsOutcome.Failed Failed(ProviderAnswer answer, GrantTokens tokens) => new(answer.IsSuccess
         ? LinkedInErrors.Common.Unavailable(answer) : LinkedInErrors.Of(answer, tokens));

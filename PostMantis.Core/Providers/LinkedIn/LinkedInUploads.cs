@@ -99,16 +99,15 @@ internal sealed class LinkedInUploads(LinkedInClient client, LinkedInSettings se
     private async Task<LinkedInAsset> WaitAsync(PublishWork work, int index, PublishFile file, string urn, CancellationToken ct)
     {
         var ready = Handle(index) + "Ready";
-        if (work.Handles.TryGetValue(Handle(index) + "Until", out var until))
-            return Moment(until) is { } moment && moment > client.Now
-                ? new(null, new PublishOutcome.Processing(moment - client.Now)) : new(urn, null);
+        if (work.Handles.MomentOf(Handle(index) + "Until") is { } until)
+            return until > client.Now ? new(null, new PublishOutcome.Processing(until - client.Now)) : new(urn, null);
         var status = await client.GetAsync($"/rest/{Resource(file)}s/{LinkedInClient.Segment(urn)}", work.Tokens.AccessToken, ct);
         if (status.Status == HttpStatusCode.Forbidden)
         {
             // Whoever may post as a member alone cannot read it: a short while is all there is. A post that came too early
             // is refused, and the next try waits longer.
             var grace = settings.UnreadableGrace * work.AttemptNumber;
-            await work.SaveHandleAsync(Handle(index) + "Until", (client.Now + grace).ToString("O", CultureInfo.InvariantCulture), ct);
+            await work.SaveMomentAsync(Handle(index) + "Until", client.Now + grace, ct);
             return new(null, new PublishOutcome.Processing(grace));
         }
         if (status.SaysNothing) return new(null, new PublishOutcome.Processing(CheckAgain));
@@ -157,13 +156,9 @@ internal sealed class LinkedInUploads(LinkedInClient client, LinkedInSettings se
         }
         return ProviderText.Id(body.Text("value", "video")) is { } urn && parts.Count > 0 && parts[^1].Last == size - 1
             ? new FilmPlan(urn, body.Text("value", "uploadToken") ?? "",
-                body.Number("value", "uploadUrlsExpireAt") is > 0 and < 253_402_300_799_000 and var end
-                    ? DateTimeOffset.FromUnixTimeMilliseconds(end) : client.Now.AddHours(1), parts)
+                body.Moment("value", "uploadUrlsExpireAt") ?? client.Now.AddHours(1), parts)
             : null;
     }
 
     private static Uri? Address(string? text) => ProviderText.Url(text) is { } url ? new Uri(url) : null;
-
-    private static DateTimeOffset? Moment(string text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture,
-        DateTimeStyles.RoundtripKind, out var moment) ? moment : null;
 }

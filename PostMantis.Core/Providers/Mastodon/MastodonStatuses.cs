@@ -19,8 +19,7 @@ internal sealed partial class MastodonStatuses(MastodonClient client, MastodonSe
 
     /// <summary>When the call for a part was first made; null when it never was.</summary>
     public static DateTimeOffset? CalledAt(IReadOnlyDictionary<string, string> handles, int index) =>
-        handles.TryGetValue(CallHandle(index), out var text)
-        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.RoundtripKind, out var at) ? at : null;
+        handles.MomentOf(CallHandle(index));
 
     public static ReconcileOutcome.Found? Read(JsonObject? status) => status.Id("id") is { } id
         ? new ReconcileOutcome.Found(id, ProviderText.Url(status.Text("url"))) : null;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Web;
 
 namespace PostMantis.Core.Providers.Meta;
 
@@ -9,6 +10,8 @@ namespace PostMantis.Core.Providers.Meta;
 internal abstract class MetaClient(string name, MetaSettings settings, ProviderTransport transport)
     : ProviderClient(name, settings, transport)
 {
+    private const int MostPages = 50;
+
     /// <summary>The address of an object or edge below the version.</summary>
     public Uri Graph(string path) => At($"/{settings.Version}/{path}");
 
@@ -21,6 +24,32 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
         string path, string fields, DateTimeOffset? since, string token, CancellationToken ct) =>
         GetAsync(Graph($"{path}?fields={fields}&limit=25" + (since is { } from
             ? string.Create(CultureInfo.InvariantCulture, $"&since={from.ToUnixTimeSeconds()}") : "")), token, ct);
+
+    /// <summary>All items of a listing that have an id; the address of its next part is not followed, for it carries the token.</summary>
+    /// <param name="secrets">What answers must not repeat.</param>
+    /// <returns>What could be read, and the answer at which reading ended early.</returns>
+    public async Task<(IReadOnlyList<JsonObject> Items, ProviderAnswer? Failed)> WalkAsync(
+        string path, string fields, string token, IEnumerable<string?> secrets, CancellationToken ct)
+    {
+        List<JsonObject> items = [];
+        string? after = null;
+        for (var page = 0; page < MostPages; page++)
+        {
+            var answer = await SendAsync(Request(HttpMethod.Get, Graph($"{path}?fields={fields}&limit=100"
+                + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}")), token), secrets, ct);
+            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } some) return (items, answer);
+            items.AddRange(some);
+            after = After(answer);
+            if (after is null) break;
+        }
+        return (items, null);
+    }
+
+    /// <summary>Where the next part of a listing begins; null: there is none.</summary>
+    public static string? After(ProviderAnswer answer) =>
+        answer.Body.Text("paging", "next") is { } next && Uri.TryCreate(next, UriKind.Absolute, out var url)
+            ? ProviderText.Id(answer.Body.Text("paging", "cursors", "after") ?? HttpUtility.ParseQueryString(url.Query)["after"])
+            : null;
 
     /// <summary>Creates or changes something.</summary>
     public Task<ProviderAnswer> WriteAsync(

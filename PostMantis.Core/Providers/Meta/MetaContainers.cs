@@ -73,7 +73,7 @@ internal sealed class MetaContainers(
             if (await CreateAsync(work, HandleOf(part), Whole(work, part, made), 0, ct) is { } refused) return Ended(refused);
         }
         var held = Held.Read(work.Handles, HandleOf(part))!;
-        var called = CalledAt(work.Handles, part);
+        var called = work.Handles.MomentOf(CalledOf(part));
         var status = await StatusAsync(work.Tokens, held.Id, ct);
         switch (status.State)
         {
@@ -107,7 +107,7 @@ internal sealed class MetaContainers(
             case "ERROR" or "EXPIRED":
                 return new ReconcileOutcome.Absent();
             case "PUBLISHED":
-                return await LookAsync(work.Target, work.Tokens, trace, CalledAt(work.Handles, part) ?? held.MadeAt, work.OwnedPostIds, ct)
+                return await LookAsync(work.Target, work.Tokens, trace, work.Handles.MomentOf(CalledOf(part)) ?? held.MadeAt, work.OwnedPostIds, ct)
                     is var seen and not ReconcileOutcome.NotListed ? seen : new ReconcileOutcome.Inconclusive("not_listed_yet");
             default:
                 return new ReconcileOutcome.Inconclusive(status.Answer.Code ?? "no_answer", status.Answer.Wait);
@@ -184,7 +184,7 @@ internal sealed class MetaContainers(
 
     private async Task<ContainerStep> PublishAsync(PublishWork work, string part, string container, CancellationToken ct)
     {
-        await work.SaveHandleAsync(CalledOf(part), Milliseconds(time.GetUtcNow()), ct);
+        await work.SaveMomentAsync(CalledOf(part), time.GetUtcNow(), ct);
         work.CallStarts();
         var answer = await client.WriteAsync(EdgeOf(work.Target, way.PublishEdge),
             new Dictionary<string, string> { ["creation_id"] = container }, work.Tokens.AccessToken, ct);
@@ -253,11 +253,6 @@ internal sealed class MetaContainers(
     private static string ChildOf(string part, int index) => $"{part}.child{index}";
 
     private static string CalledOf(string part) => $"{part}.called";
-
-    private static DateTimeOffset? CalledAt(IReadOnlyDictionary<string, string> handles, string part) =>
-        long.TryParse(handles.GetValueOrDefault(CalledOf(part)), NumberStyles.None, CultureInfo.InvariantCulture, out var at)
-            ? DateTimeOffset.FromUnixTimeMilliseconds(at)
-            : null;
 
     private static string Milliseconds(DateTimeOffset at) =>
         at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);

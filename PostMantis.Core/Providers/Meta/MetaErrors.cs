@@ -52,14 +52,33 @@ internal enum MetaMeaning
     Misconfigured,
 }
 
+/// <summary>What some codes of one network mean.</summary>
+internal sealed record MetaCodes(MetaMeaning Meaning)
+{
+    /// <summary>Codes, whatever their subcode.</summary>
+    public IReadOnlyList<long> Codes { get; init; } = [];
+
+    /// <summary>Subcodes, whatever their code.</summary>
+    public IReadOnlyList<long> Subcodes { get; init; } = [];
+
+    /// <summary>Subcodes of one code.</summary>
+    public IReadOnlyList<(long Code, long Subcode)> Pairs { get; init; } = [];
+
+    /// <summary>A code or subcode of 0 is any.</summary>
+    internal IEnumerable<(long Code, long Subcode)> All =>
+        [.. Pairs, .. Codes.Select(code => (code, 0L)), .. Subcodes.Select(subcode => (0L, subcode))];
+}
+
 /// <summary>Reads errors of one network of Meta: by code and subcode, never by status or type.</summary>
 /// <param name="network">What people call it.</param>
-/// <param name="own">What codes mean there, by code and subcode; a code of 0 is any.</param>
-internal sealed class MetaErrors(string network, IReadOnlyDictionary<(long Code, long Subcode), MetaMeaning> own)
+/// <param name="own">What codes mean there.</param>
+internal sealed class MetaErrors(string network, params MetaCodes[] own)
 {
     private const int FetchTries = 3;
     private static readonly TimeSpan Hours = TimeSpan.FromHours(1);
     private readonly ProviderErrors _errors = new(network);
+    private readonly Dictionary<(long Code, long Subcode), MetaMeaning> _own =
+        own.SelectMany(codes => codes.All.Select(code => (code, codes.Meaning))).ToDictionary();
 
     public DeliveryError Unavailable(ProviderAnswer? answer = null) => _errors.Unavailable(answer);
 
@@ -79,8 +98,8 @@ internal sealed class MetaErrors(string network, IReadOnlyDictionary<(long Code,
         if (answer.Silence is not null) return MetaMeaning.Transient;
         if (answer.IsSuccess) return null;
         if (MetaClient.CodeOf(answer) is not { } error) return ByStatus(answer);
-        if (own.TryGetValue(error, out var known) || own.TryGetValue((0, error.Subcode), out known)
-            || own.TryGetValue((error.Code, 0), out known))
+        if (_own.TryGetValue(error, out var known) || _own.TryGetValue((0, error.Subcode), out known)
+            || _own.TryGetValue((error.Code, 0), out known))
             return known;
         return error switch
         {

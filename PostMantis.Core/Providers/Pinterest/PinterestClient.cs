@@ -12,8 +12,6 @@ internal sealed class PinterestClient(PinterestSettings settings, ProviderTransp
 
     public static ProviderErrors Errors => Words;
 
-    public DateTimeOffset Now => Time.GetUtcNow();
-
     public Task<ProviderAnswer> GetAsync(string path, string token, CancellationToken ct) => GetAsync(At(path), token, ct);
 
     public Task<ProviderAnswer> PostAsync(string path, JsonObject body, string token, CancellationToken ct) =>

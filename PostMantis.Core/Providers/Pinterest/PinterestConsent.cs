@@ -3,38 +3,28 @@ using System.Text.Json.Nodes;
 namespace PostMantis.Core.Providers.Pinterest;
 
 /// <summary>OAuth 2 with a Basic header and scopes apart by commas; both tokens are replaced at each renewal.</summary>
-internal sealed class PinterestConsent(PinterestClient client, PinterestSettings settings) : IConsent
+internal sealed class PinterestConsent(PinterestClient client, PinterestSettings settings, TimeProvider time)
+    : OAuthConsent(client, settings, PinterestClient.Errors, time)
 {
     private const int MostPages = 40;
 
-    public Uri ConsentPage => new(settings.ConsentUrl, "/oauth/");
+    public override Uri ConsentPage => new(settings.ConsentUrl, "/oauth/");
 
-    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(trip);
-        return Task.FromResult<ConsentStart>(new ConsentStart.Leave(OAuth.Url(ConsentPage, ("client_id", settings.ClientId),
-            ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("response_type", "code"),
-            ("scope", string.Join(',', settings.Scopes)), ("state", trip.State))));
-    }
+    protected override IReadOnlyList<string> Scopes => settings.Scopes;
 
-    public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
+    protected override Uri TokenUrl => client.At("/v5/oauth/token");
+
+    protected override char Apart => ',';
+
+    protected override IEnumerable<(string Name, string Value)> Traded =>
+        settings.ContinuousRefresh ? [("continuous_refresh", "true")] : [];
+
+    protected override string? ChallengeOf(ConsentTrip trip) => null;
+
+    protected override bool IsOver(ProviderAnswer answer) => (int?)answer.Status is 400 or 401;
+
+    protected override async Task<ConsentOutcome> WhoAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
-        Dictionary<string, string> form = new()
-        {
-            ["grant_type"] = "authorization_code", ["code"] = back.Code ?? "", ["redirect_uri"] = trip.RedirectUri.AbsoluteUri,
-        };
-        if (settings.ContinuousRefresh) form["continuous_refresh"] = "true";
-        var answer = await TokenAsync(form, back.Code, ct);
-        if (OAuth.Tokens(answer, client.Now) is not { } tokens)
-            return new ConsentOutcome.Refused(Said(answer) switch
-            {
-                { Code: DeliveryErrorCode.ContentRejected } => PinterestClient.Errors.Revoked(answer),
-                var error => error,
-            });
-        if (settings.Scopes.Except(tokens.Scopes).ToList() is { Count: > 0 } missing)
-            return new ConsentOutcome.Refused(PinterestClient.Errors.MissingScopes(missing));
         var who = await client.GetAsync("/v5/user_account", tokens.AccessToken, ct);
         var name = who.Body.Words("username");
         return who.IsSuccess && (who.Body.Id("id") ?? ProviderText.Id(name)) is { } id
@@ -43,7 +33,7 @@ internal sealed class PinterestConsent(PinterestClient client, PinterestSettings
             : new ConsentOutcome.Refused(Said(who));
     }
 
-    public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
+    public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         List<Destination> found = [];
@@ -67,25 +57,16 @@ internal sealed class PinterestConsent(PinterestClient client, PinterestSettings
         return new DestinationsOutcome.Listed(found);
     }
 
-    public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var answer = await TokenAsync(new()
-        {
-            ["grant_type"] = "refresh_token", ["refresh_token"] = tokens.RefreshToken ?? "",
-        }, tokens.RefreshToken, ct);
-        if (OAuth.Tokens(answer, client.Now, tokens) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
-        return PinterestClient.Errors.OfRefresh(answer, (int?)answer.Status is 400 or 401);
-    }
-
     // Pinterest ends tokens of system users only: ours are forgotten here.
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => Task.CompletedTask;
+    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => Task.CompletedTask;
 
-    private Task<ProviderAnswer> TokenAsync(Dictionary<string, string> form, string? secret, CancellationToken ct)
+    // The app is named in the header alone.
+    protected override Task<ProviderAnswer> TokenAsync(
+        Uri url, IEnumerable<string?> secrets, IEnumerable<(string Name, string Value)> fields, CancellationToken ct)
     {
         var basic = ProviderClient.Basic(settings.ClientId ?? "", settings.ClientSecret ?? "");
-        return client.PostFormAsync(client.At("/v5/oauth/token"), form, [settings.ClientSecret, basic[6..], secret], ct, null,
-            new Dictionary<string, string> { ["Authorization"] = basic });
+        return client.PostFormAsync(url, fields.ToDictionary(field => field.Name, field => field.Value),
+            [settings.ClientSecret, basic[6..], .. secrets], ct, null, new Dictionary<string, string> { ["Authorization"] = basic });
     }
 
     private static DeliveryError Said(ProviderAnswer answer) => answer.IsSuccess

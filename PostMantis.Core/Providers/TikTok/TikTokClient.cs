@@ -6,12 +6,6 @@ namespace PostMantis.Core.Providers.TikTok;
 internal sealed class TikTokClient(TikTokSettings settings, ProviderTransport transport)
     : ProviderClient(TikTokProvider.Name, settings, transport)
 {
-    public DateTimeOffset Now => Time.GetUtcNow();
-
-    public long Stamp => Time.GetTimestamp();
-
-    public TimeSpan Since(long stamp) => Time.GetElapsedTime(stamp);
-
     public Task<ProviderAnswer> PostAsync(string path, JsonObject body, string token, CancellationToken ct) =>
         PostJsonAsync(At(path), body, token, ct);
 

@@ -3,55 +3,32 @@ using System.Globalization;
 namespace PostMantis.Core.Providers.TikTok;
 
 /// <summary>Login Kit: a client key, scopes apart by commas, and refresh tokens that serve once.</summary>
-internal sealed class TikTokConsent(TikTokClient client, TikTokSettings settings) : IConsent
+internal sealed class TikTokConsent(TikTokClient client, TikTokSettings settings, TimeProvider time)
+    : OAuthConsent(client, settings, TikTokErrors.Common, time)
 {
     /// <summary>The fact that names the account in addresses.</summary>
     public const string UsernameFact = "username";
 
-    public Uri ConsentPage => new(settings.ConsentUrl, "/v2/auth/authorize/");
+    public override Uri ConsentPage => new(settings.ConsentUrl, "/v2/auth/authorize/");
 
-    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
+    protected override IReadOnlyList<string> Scopes => TikTokSettings.Scopes;
+
+    protected override Uri TokenUrl => client.At("/v2/oauth/token/");
+
+    protected override char Apart => ',';
+
+    protected override string ClientField => "client_key";
+
+    protected override string RefreshLife => "refresh_expires_in";
+
+    protected override string? ChallengeOf(ConsentTrip trip) => settings.Challenge switch
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        var challenge = settings.Challenge switch
-        {
-            TikTokChallenge.Hex => trip.HexChallenge,
-            TikTokChallenge.Base64Url => trip.Challenge,
-            _ => null,
-        };
-        return Task.FromResult<ConsentStart>(new ConsentStart.Leave(OAuth.Url(ConsentPage, ("client_key", settings.ClientId),
-            ("response_type", "code"), ("scope", string.Join(',', TikTokSettings.Scopes)),
-            ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("state", trip.State), ("code_challenge", challenge),
-            ("code_challenge_method", challenge is null ? null : "S256"))));
-    }
+        TikTokChallenge.Hex => trip.HexChallenge,
+        TikTokChallenge.Base64Url => trip.Challenge,
+        _ => null,
+    };
 
-    public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
-        List<(string, string)> form =
-            [("grant_type", "authorization_code"), ("code", back.Code ?? ""), ("redirect_uri", trip.RedirectUri.AbsoluteUri)];
-        if (settings.Challenge != TikTokChallenge.None) form.Add(("code_verifier", trip.CodeVerifier));
-        var answer = await TokenAsync([back.Code, trip.CodeVerifier], form, ct);
-        if (Tokens(answer, null) is not { } tokens)
-            return new ConsentOutcome.Refused(answer switch
-            {
-                { SaysNothing: true } or { IsSuccess: true, Code: null } => TikTokErrors.Common.Unavailable(answer),
-                { Code: "invalid_client" } => TikTokErrors.Common.Misconfigured(answer, "TikTok does not know this app's key or secret."),
-                _ => TikTokErrors.Common.Revoked(answer),
-            });
-        if (TikTokSettings.Scopes.Except(tokens.Scopes).ToList() is { Count: > 0 } missing)
-            return new ConsentOutcome.Refused(TikTokErrors.Common.MissingScopes(missing));
-        return await ListDestinationsAsync(tokens, ct) switch
-        {
-            DestinationsOutcome.Listed { Destinations: [var account, ..] } => new ConsentOutcome.Granted(tokens,
-                new ProviderAccount(account.Id, account.Name, account.Handle, account.PictureUrl)),
-            DestinationsOutcome.Failed failed => new ConsentOutcome.Refused(failed.Error),
-            _ => new ConsentOutcome.Refused(TikTokErrors.Common.Unavailable()),
-        };
-    }
-
-    public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
+    public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.GetAsync(
@@ -66,33 +43,10 @@ internal sealed class TikTokConsent(TikTokClient client, TikTokSettings settings
             handle is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [UsernameFact] = handle })]);
     }
 
-    public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
+    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        var answer = await TokenAsync([tokens.RefreshToken],
-            [("grant_type", "refresh_token"), ("refresh_token", tokens.RefreshToken ?? "")], ct);
-        if (Tokens(answer, tokens) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
-        return TikTokErrors.Common.OfRefresh(answer, answer.Code == "invalid_grant");
-    }
-
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        return PostAsync("/v2/oauth/revoke/", [tokens.AccessToken], [("token", tokens.AccessToken)], ct);
-    }
-
-    // An error with status 200 has no tokens beside it.
-    private GrantTokens? Tokens(ProviderAnswer answer, GrantTokens? before) =>
-        answer.Code is null ? OAuth.Tokens(answer, client.Now, before, "refresh_expires_in") : null;
-
-    private Task<ProviderAnswer> TokenAsync(string?[] secrets, List<(string, string)> fields, CancellationToken ct) =>
-        PostAsync("/v2/oauth/token/", secrets, fields, ct);
-
-    private Task<ProviderAnswer> PostAsync(string path, string?[] secrets, List<(string Name, string Value)> fields, CancellationToken ct)
-    {
-        var form = fields.ToDictionary(f => f.Name, f => f.Value);
-        (form["client_key"], form["client_secret"]) = (settings.ClientId ?? "", settings.ClientSecret ?? "");
-        return client.PostFormAsync(client.At(path), form, [settings.ClientSecret, .. secrets], ct);
+        return TokenAsync(client.At("/v2/oauth/revoke/"), [tokens.AccessToken], [("token", tokens.AccessToken)], ct);
     }
 }
 

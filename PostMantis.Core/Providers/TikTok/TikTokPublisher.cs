@@ -42,7 +42,7 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
         var isPhoto = files[0].Kind != MediaKind.Video;
         if (work.Handles.TryGetValue(PublishHandle, out var publishId))
             return await FollowAsync(work, publishId, files[0], ct);
-        if (work.Handles.TryGetValue(AskedHandle, out var asked)) return await LostAsync(work, asked, ct);
+        if (work.Handles.MomentOf(AskedHandle) is { } asked) return await LostAsync(work, asked, ct);
 
         var (creator, answer) = await _creators.AskAsync(work.Tokens, ct);
         if (creator is null) return TikTokErrors.Before(work, answer, client.Now);
@@ -101,10 +101,10 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
                 return new PublishOutcome.Retry(TikTokErrors.Common.Unavailable(answer));
             else return TikTokErrors.Refusal(work, answer, client.Now);
             if (sent >= film.SizeBytes) break;
-            await work.SaveHandleAsync(SentHandle, sent.ToString(CultureInfo.InvariantCulture), ct);
+            await work.SaveCountAsync(SentHandle, sent, ct);
             if (client.Since(began) > Turn) return new PublishOutcome.Processing(Soon);
         }
-        await work.SaveHandleAsync(SentHandle, film.SizeBytes.ToString(CultureInfo.InvariantCulture), ct);
+        await work.SaveCountAsync(SentHandle, film.SizeBytes, ct);
         return await FollowAsync(work, publishId, film, ct);
     }
 
@@ -128,7 +128,7 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
                 ["photo_images"] = new JsonArray([.. photos.Select(photo => JsonValue.Create(photo.PullUrl(PullFor).AbsoluteUri))]),
             },
         };
-        await work.SaveHandleAsync(AskedHandle, client.Now.ToString("O", CultureInfo.InvariantCulture), ct);
+        await work.SaveMomentAsync(AskedHandle, client.Now, ct);
         work.CallStarts();
         var answer = await client.PostAsync("/v2/post/publish/content/init/", body, work.Tokens.AccessToken, ct);
         if (TikTokClient.IsOk(answer) && answer.Body.Id("data", "publish_id") is { } publishId)
@@ -143,9 +143,8 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
             : TikTokErrors.Refusal(work, answer, client.Now);
     }
 
-    private async Task<PublishOutcome> LostAsync(PublishWork work, string asked, CancellationToken ct) =>
-        await status.FindAsync(work.Target, work.Content, work.Tokens, DateTimeOffset.Parse(asked, CultureInfo.InvariantCulture),
-                new HashSet<string>(), ct) is ReconcileOutcome.Found found
+    private async Task<PublishOutcome> LostAsync(PublishWork work, DateTimeOffset asked, CancellationToken ct) =>
+        await status.FindAsync(work.Target, work.Content, work.Tokens, asked, new HashSet<string>(), ct) is ReconcileOutcome.Found found
             ? new PublishOutcome.Published(found.ProviderPostId, found.Url, [])
             : new PublishOutcome.Unconfirmed("no_handle");
 
@@ -158,8 +157,8 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
             case TikTokState.Failed failed:
                 return TikTokErrors.OfFailure(failed.Reason);
             case TikTokState.Wanted wanted when work.Handles.TryGetValue(UploadHandle, out var upload) && wanted.Uploaded < first.SizeBytes
-                && Sent(work) < first.SizeBytes:
-                return await SendAsync(work, new Uri(upload.Split(' ')[1]), publishId, first, Sent(work), ct);
+                && work.Handles.CountOf(SentHandle) < first.SizeBytes:
+                return await SendAsync(work, new Uri(upload.Split(' ')[1]), publishId, first, work.Handles.CountOf(SentHandle), ct);
             case TikTokState.Said { Answer: var answer } when !TikTokClient.SaysNothing(answer) && !TikTokClient.IsOk(answer):
                 return answer.Code is "invalid_publish_id" or "token_not_authorized_for_specified_publish_id"
                     ? new PublishOutcome.Unconfirmed("lost_handle", answer.Error)
@@ -174,12 +173,9 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
     {
         if (postId is null && TikTokOptions.Level(work.Content) == "PUBLIC_TO_EVERYONE")
         {
-            if (!work.Handles.TryGetValue(LiveHandle, out var since))
-            {
-                since = client.Now.ToString("O", CultureInfo.InvariantCulture);
-                await work.SaveHandleAsync(LiveHandle, since, ct);
-            }
-            if (client.Now - DateTimeOffset.Parse(since, CultureInfo.InvariantCulture) < settings.ModerationPatience)
+            var since = work.Handles.MomentOf(LiveHandle);
+            if (since is null) await work.SaveMomentAsync(LiveHandle, client.Now, ct);
+            if (client.Now - (since ?? client.Now) < settings.ModerationPatience)
                 return new PublishOutcome.Processing(Later);
         }
         return new PublishOutcome.Published(postId ?? publishId,
@@ -190,9 +186,6 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
     public static bool IsWhole(IReadOnlyDictionary<string, string> handles, long uploaded) =>
         handles.TryGetValue(UploadHandle, out var upload)
         && uploaded >= long.Parse(upload.Split(' ')[0], CultureInfo.InvariantCulture);
-
-    private static long Sent(PublishWork work) => long.TryParse(work.Handles.GetValueOrDefault(SentHandle), NumberStyles.None,
-        CultureInfo.InvariantCulture, out var sent) ? sent : 0;
 
     private long ChunkOf(PublishFile film) => film.SizeBytes <= settings.OnePieceBytes ? film.SizeBytes : settings.ChunkBytes;
 

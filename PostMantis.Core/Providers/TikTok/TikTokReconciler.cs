@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace PostMantis.Core.Providers.TikTok;
 
 /// <summary>Asks by the handle; photos whose handle was lost are looked for in the list of posts.</summary>
@@ -24,9 +22,8 @@ internal sealed class TikTokReconciler(TikTokStatus status) : IReconciler
                 _ => new ReconcileOutcome.Inconclusive("processing", Again),
             };
         }
-        return work.Handles.TryGetValue(TikTokPublisher.AskedHandle, out var asked)
-            ? await status.FindAsync(work.Target, work.Content, work.Tokens,
-                DateTimeOffset.Parse(asked, CultureInfo.InvariantCulture), work.OwnedPostIds, ct)
+        return work.Handles.MomentOf(TikTokPublisher.AskedHandle) is { } asked
+            ? await status.FindAsync(work.Target, work.Content, work.Tokens, asked, work.OwnedPostIds, ct)
             : new ReconcileOutcome.Absent();
     }
 }

@@ -78,7 +78,7 @@ internal sealed partial class XProvider(XConsent consent, XPublisher publisher, 
             ? Rules with { MaxText = settings.LongText } : Rules;
 
     public async Task<IReadOnlyDictionary<string, string>?> ReadAsync(PublishTarget target, GrantTokens tokens, CancellationToken ct) =>
-        (await consent.WhoAsync(tokens, ct)).Destination?.Facts;
+        (await consent.AccountAsync(tokens, ct)).Destination?.Facts;
 
     public IReadOnlyList<Issue> CheckOptions(JsonObject options)
     {

@@ -6,12 +6,6 @@ namespace PostMantis.Core.Providers.YouTube;
 internal sealed class YouTubeClient(YouTubeSettings settings, ProviderTransport transport)
     : ProviderClient(YouTubeProvider.Name, settings, transport)
 {
-    public DateTimeOffset Now => Time.GetUtcNow();
-
-    public long Stamp => Time.GetTimestamp();
-
-    public TimeSpan Since(long stamp) => Time.GetElapsedTime(stamp);
-
     public Task<ProviderAnswer> GetAsync(string path, string token, CancellationToken ct) => GetAsync(At(path), token, ct);
 
     /// <summary>Whether an address that an answer named is where the API is: only then our token goes along.</summary>

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace PostMantis.Core.Providers.YouTube;
 
 /// <summary>
@@ -36,7 +34,7 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
             var (found, stop) = await BringAsync(work, film, ct);
             if (found is null) return stop!;
             id = found;
-            await work.SaveHandleAsync(ArrivedHandle, client.Now.ToString("O", CultureInfo.InvariantCulture), ct);
+            await work.SaveMomentAsync(ArrivedHandle, client.Now, ct);
             await work.SaveHandleAsync(VideoHandle, id, ct);
         }
         if (await WaitAsync(work, id, ct) is { } waits) return waits;
@@ -64,7 +62,7 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
                     break;
                 case YouTubeProgress.Gone:
                     // A session that is over may have ended with the last byte: then the film is on the channel.
-                    var since = DateTimeOffset.Parse(work.Handles[SinceHandle], CultureInfo.InvariantCulture);
+                    var since = work.Handles.MomentOf(SinceHandle) ?? client.Now;
                     var listed = await uploads.FindAsync(work.Target, work.Content, work.Tokens, since, new HashSet<string>(), ct);
                     if (listed is ReconcileOutcome.Found found) return (found.ProviderPostId, null);
                     if (listed is not ReconcileOutcome.NotListed) return (null, new PublishOutcome.Unconfirmed("session_gone"));
@@ -78,7 +76,7 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
         if (session is null)
         {
             if (!work.Handles.ContainsKey(SinceHandle))
-                await work.SaveHandleAsync(SinceHandle, client.Now.ToString("O", CultureInfo.InvariantCulture), ct);
+                await work.SaveMomentAsync(SinceHandle, client.Now, ct);
             var (started, answer) = await uploads.StartAsync(work, film, ct);
             if (started is null)
                 return (null, answer.SaysNothing || answer.IsSuccess
@@ -115,9 +113,7 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
     /// <summary>Null: the film can be seen, or nobody can tell any more that it cannot.</summary>
     private async Task<PublishOutcome?> WaitAsync(PublishWork work, string id, CancellationToken ct)
     {
-        var arrived = work.Handles.TryGetValue(ArrivedHandle, out var text)
-            ? DateTimeOffset.Parse(text, CultureInfo.InvariantCulture) : client.Now;
-        var waited = client.Now - arrived;
+        var waited = client.Now - (work.Handles.MomentOf(ArrivedHandle) ?? client.Now);
         var answer = await client.GetAsync($"/youtube/v3/videos?part=status,processingDetails&id={Uri.EscapeDataString(id)}",
             work.Tokens.AccessToken, ct);
         if (answer is { SaysNothing: false, IsSuccess: false }) return null;

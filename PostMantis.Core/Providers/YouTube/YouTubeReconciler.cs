@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace PostMantis.Core.Providers.YouTube;
 
 /// <summary>Asks the upload's session what became of it; when that is gone, the channel's own list of uploads.</summary>
@@ -9,15 +7,14 @@ internal sealed class YouTubeReconciler(YouTubeUploads uploads) : IReconciler
     {
         ArgumentNullException.ThrowIfNull(work);
         if (!work.Handles.TryGetValue(YouTubePublisher.SessionHandle, out var session)
-            || !work.Handles.TryGetValue(YouTubePublisher.SinceHandle, out var since))
+            || work.Handles.MomentOf(YouTubePublisher.SinceHandle) is not { } since)
             return new ReconcileOutcome.Absent();
         var progress = await uploads.ProbeAsync(YouTubeSession.Of(session), work.Tokens.AccessToken, ct);
         return progress switch
         {
             YouTubeProgress.Done done => new ReconcileOutcome.Found(done.VideoId, YouTubePublisher.Permalink(done.VideoId)),
             YouTubeProgress.Wanted => new ReconcileOutcome.NotListed(),
-            YouTubeProgress.Gone => await uploads.FindAsync(work.Target, work.Content, work.Tokens,
-                DateTimeOffset.Parse(since, CultureInfo.InvariantCulture), work.OwnedPostIds, ct),
+            YouTubeProgress.Gone => await uploads.FindAsync(work.Target, work.Content, work.Tokens, since, work.OwnedPostIds, ct),
             YouTubeProgress.Said said => new ReconcileOutcome.Inconclusive(said.Answer.Code ?? "no_answer", said.Answer.Wait),
             _ => throw new System.Diagnostics.UnreachableException(),
         };
