@@ -162,6 +162,11 @@ public static class ContentRules
             };
         }
 
+        foreach (var (option, values) in rules.ExcludedChoices)
+            if (sent.Options.Text(option) is { } chosen && values.Contains(chosen))
+                yield return At($"{optionsAt}/{option}", Rule.Excluded,
+                    $"{provider.DisplayName} does not offer {option} {chosen} to this profile.", "Choose another.");
+
         foreach (var issue in provider.CheckContent(sent, rules, text => TextCount.Of(text, rules)))
         {
             var (start, rest) = issue.Pointer.IndexOf('/', 1) is > 0 and var at

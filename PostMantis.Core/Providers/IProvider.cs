@@ -124,6 +124,10 @@ public sealed record ProviderRules(
     /// <summary>Longest address of a link in UTF-16 units; null: any.</summary>
     public int? MaxLink { get; init; }
 
+    /// <summary>Values of options that are not offered to an account, by option.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> ExcludedChoices { get; init; } =
+        new Dictionary<string, IReadOnlyList<string>>();
+
     /// <summary>Whether a link and files share a post.</summary>
     public bool LinkWithMedia { get; init; } = true;
 

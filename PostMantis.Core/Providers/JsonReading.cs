@@ -23,7 +23,9 @@ internal static class JsonReading
 
     /// <summary>A whole number at the end of a path; never by way of a floating one.</summary>
     public static long? Number(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        node.Get(path) is JsonValue value && value.TryGetValue<long>(out var number) ? number : null;
+        node.Get(path) is not JsonValue value ? null
+        : value.TryGetValue<long>(out var number) ? number
+        : value.TryGetValue<int>(out var small) ? small : null;
 
     /// <summary>A truth at the end of a path.</summary>
     public static bool? Flag(this JsonNode? node, params ReadOnlySpan<string> path) =>

@@ -85,7 +85,7 @@ public sealed class LinkedInContractTests : SimulatorContract
         {
             Files = [TestFile.Of(MediaBytes.WebP(), MediaKind.Image, "image/webp", 40, 30)], Code = DeliveryErrorCode.MediaRejected,
         },
-        new("connections of a page") { Options = new() { ["visibility"] = "connections" } },
+        new("connections of a page") { Options = new() { ["visibility"] = "connections" }, Rule = Rule.Excluded },
     ];
 
     private protected override IReadOnlyList<ErrorCase> Errors =>
@@ -122,6 +122,15 @@ public sealed class LinkedInContractTests : SimulatorContract
         await ChangeAsync(new { communityManagement = false });
         var left = await Provider.Consent.ListDestinationsAsync(Tokens, default);
         Assert.Equal([all[0]], Assert.IsType<DestinationsOutcome.Listed>(left).Destinations.Select(d => d.Id));
+    }
+
+    [Fact]
+    public void Connections_are_for_members_and_the_choices_say_so()
+    {
+        var (page, member) = (Destinations[SettlementMode.ReadBack].Facts, Destinations[SettlementMode.None].Facts);
+        Assert.Equal(["public", "loggedIn"], Provider.ChoicesOf(page)["visibility"]!.AsArray().Select(choice => (string?)choice));
+        Assert.Empty(Provider.ChoicesOf(member));
+        Assert.Empty(Provider.RulesOf(member).ExcludedChoices);
     }
 
     [Fact]

@@ -121,7 +121,11 @@ public sealed class TikTokContractTests : SimulatorContract
         {
             Files = [Film()], Options = new() { ["privacyLevel"] = "selfOnly", ["brandedContent"] = true }, Rule = Rule.Excluded,
         },
-        new("a film with a title") { Files = [Film()], Options = new() { ["privacyLevel"] = "publicToEveryone", ["photoTitle"] = "No" } },
+        new("a film with a title") { Files = [Film()], Options = new() { ["privacyLevel"] = "publicToEveryone", ["photoTitle"] = "No" }, Rule = Rule.Unsupported },
+        new("a cover that is not there")
+        {
+            Files = [Photo("g", 5)], Options = new() { ["privacyLevel"] = "publicToEveryone", ["photoCoverIndex"] = 1 }, Rule = Rule.OutOfRange,
+        },
         new("a long film") { Files = [Film(seconds: 700)], Options = Public(), Rule = Rule.OutOfRange },
         new("a small film") { Files = [Film(width: 320, height: 640)], Options = Public(), Rule = Rule.OutOfRange, Code = DeliveryErrorCode.MediaRejected },
         new("a photo to convert") { Files = [Png()], Options = Public(), Code = DeliveryErrorCode.MediaRejected },

@@ -60,6 +60,20 @@ internal sealed class LinkedInProvider(
     public IReadOnlyList<BudgetRule> BudgetRules { get; } =
         [new BudgetRule("memberDay", BudgetScope.Profile, 50, TimeSpan.FromDays(1), BudgetKind.Fixed)];
 
+    public ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        return facts.ContainsKey(LinkedInConsent.PageFact)
+            ? Rules with { ExcludedChoices = new Dictionary<string, IReadOnlyList<string>> { ["visibility"] = ["connections"] } }
+            : Rules;
+    }
+
+    public JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts)
+    {
+        ArgumentNullException.ThrowIfNull(facts);
+        return facts.ContainsKey(LinkedInConsent.PageFact) ? new JsonObject { ["visibility"] = new JsonArray("public", "loggedIn") } : [];
+    }
+
     public IConsent Consent => consent;
 
     public IPublisher Publisher => publisher;

@@ -64,6 +64,23 @@ internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient clien
         return choices;
     }
 
+    // A title is for photos: a film has none.
+    public ProviderRules RulesFor(DeliveryContent content, ProviderRules rules)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        ArgumentNullException.ThrowIfNull(rules);
+        return content.Options["photoTitle"] is null || rules.Media is not { } media ? rules
+            : rules with { Media = media with { Rules = [.. media.Rules.Where(rule => rule.Kind == MediaKind.Image)] } };
+    }
+
+    public IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return content.Media.Count > 0 && content.Options.Number("photoCoverIndex") is { } cover && cover >= content.Media.Count
+            ? [new Issue("/options/photoCoverIndex", Rule.OutOfRange, "It names none of the photos.", Limit: content.Media.Count - 1,
+                Actual: cover, Unit: "items")] : [];
+    }
+
     public IReadOnlyList<Issue> CheckOptions(JsonObject options)
     {
         var issues = StrictOptions.Check(OptionsSchema, options);
