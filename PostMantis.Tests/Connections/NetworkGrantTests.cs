@@ -59,29 +59,18 @@ public sealed class NetworkGrantTests
     [Fact]
     public async Task A_consent_that_cannot_be_renewed_is_told_of_ahead_and_then_ends()
     {
-        await using var x = await SimulatorHost.StartAsync("x", TimeProvider.System);
-        await using var host = await StartAsync(x);
-        var (person, profile) = await ConnectAsync(host, x, "x");
-        var end = host.Clock.GetUtcNow().AddDays(60);
-        await host.InScopeAsync(async services =>
-        {
-            var db = services.GetRequiredService<Core.Persistence.PostMantisDb>();
-            var connection = await db.Connections.AsTracking().SingleAsync();
-            GrantStore.Put(services.GetRequiredService<Core.Vault.SecretVault>(), connection,
-                new GrantTokens { AccessToken = "lasting", AccessTokenExpiresAt = end }, host.Clock.GetUtcNow());
-            await db.SaveChangesAsync();
-            await db.WorkItems.ExecuteDeleteAsync();
-            await GrantStore.ScheduleRefreshAsync(db, connection, new ConnectionOptions(), host.Clock.GetUtcNow(), default, isRenewable: false);
-            return 0;
-        });
-        var later = host.Clock.GetUtcNow().AddDays(59);
+        // Facebook gives a person's data for 90 days, and nothing to renew them with.
+        await using var facebook = await SimulatorHost.StartAsync("facebook", TimeProvider.System);
+        await using var host = await StartAsync(facebook);
+        var (person, profile) = await ConnectAsync(host, facebook, "facebook");
+        var later = host.Clock.GetUtcNow().AddDays(89);
         var post = (await host.InScopeAsync(s => s.GetRequiredService<PostAcceptor>().CreateAsync(person, new JsonObject
         {
             ["post"] = new JsonObject { ["body"] = "At risk", ["scheduledAt"] = later.ToString("O") }, ["profiles"] = new JsonArray(profile.Id.ToString()),
         }, default))).Post;
         var refresher = host.Services.GetRequiredService<TokenRefresher>();
         Task<List<Core.Outbox.Event>> EventsAsync(string type) => host.InDatabaseAsync(db => db.Events.AsNoTracking().Where(e => e.Type == type).ToListAsync());
-        host.Clock.Advance(TimeSpan.FromDays(52));
+        host.Clock.Advance(TimeSpan.FromDays(82));
         Assert.Equal(0, await refresher.RunOnceAsync(0, default));
         host.Clock.Advance(TimeSpan.FromDays(1.1));
         Assert.Equal(1, await refresher.RunOnceAsync(0, default));
@@ -163,6 +152,10 @@ public sealed class NetworkGrantTests
         ["Providers:X:AuthorizeUrl"] = new Uri(network.Address, "/i/oauth2/authorize").AbsoluteUri,
         ["Providers:X:ClientId"] = "x-client",
         ["Providers:X:ClientSecret"] = "x-secret",
+        ["Providers:Facebook:BaseUrl"] = network.Address.AbsoluteUri,
+        ["Providers:Facebook:SignInUrl"] = network.Address.AbsoluteUri,
+        ["Providers:Facebook:ClientId"] = "meta-app",
+        ["Providers:Facebook:ClientSecret"] = "meta-secret",
         ["Providers:Mastodon:BaseUrl"] = network.Address.AbsoluteUri,
     });
 

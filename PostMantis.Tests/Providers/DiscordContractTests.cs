@@ -82,6 +82,9 @@ public sealed class DiscordContractTests : SimulatorContract
         Assert.Equal(field, Assert.IsType<ConsentStart.Refused>(await Provider.Consent.StartAsync(trip, default)).Field);
     }
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync();
+
     private static TestFile Jpeg(byte grain = 1) => TestFile.Of(MediaBytes.Jpeg(grain: grain), MediaKind.Image, "image/jpeg", 40, 30);
 
     private static Fault Answer(int status, int code, string message) =>

@@ -195,6 +195,12 @@ public sealed class InstagramContractTests : MetaContract
         Assert.Equal(DeliveryErrorCode.MediaUnavailable, retry.Error.Code);
         var given = Assert.IsType<PublishOutcome.Rejected>((await RunAsync(Work(Content("x", media: film.Item()), film))).Outcome);
         Assert.Equal(DeliveryErrorCode.MediaUnavailable, given.Error.Code);
+
+        // The third try is the last: then the operator has to look at the address.
+        var last = TestPublishWork.For(Place, Tokens, Content("x", media: gone.Item()), [gone], Time, attempt: 3);
+        var up = Assert.IsType<PublishOutcome.Rejected>((await RunAsync(last)).Outcome);
+        Assert.Equal((DeliveryErrorCode.MediaUnavailable, NextStep.AskOperator, false), (up.Error.Code, up.Error.NextStep, up.Error.Retryable));
+        Assert.Empty(await JournalAsync());
         var bare = Assert.IsType<PublishOutcome.Rejected>((await RunAsync(Work(Content("x", media: gone.Item())))).Outcome);
         Assert.Equal(DeliveryErrorCode.MediaUnavailable, bare.Error.Code);
     }

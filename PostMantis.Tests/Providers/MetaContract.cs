@@ -42,6 +42,13 @@ public abstract class MetaContract : SimulatorContract
         _ => Error(190, 458),
     };
 
+    [Fact]
+    public Task Every_file_of_the_corpus_is_taken_or_refused_as_planned() => TakesTheCorpusAsPlannedAsync((name, bytes) =>
+    {
+        Files.Files[name] = bytes;
+        return new Uri($"{Files.Address}/{name}");
+    });
+
     // The network wants some secrets in the address of a call.
     [Fact]
     public async Task Secrets_that_stand_in_an_address_are_told_by_no_span()

@@ -36,14 +36,14 @@ internal sealed class TestPublishWork(TimeProvider time) : PublishWork
     public static TestPublishWork For(Destination destination, GrantTokens tokens, DeliveryContent content,
         IReadOnlyList<TestFile> files, TimeProvider time, Guid? deliveryId = null, TimeSpan heldUp = default,
         IReadOnlyDictionary<string, string>? handles = null, IReadOnlyList<DeliveryPart>? parts = null,
-        int? killedAfterHandles = null)
+        int? killedAfterHandles = null, int attempt = 1)
     {
         var saved = new Dictionary<string, string>(handles ?? new Dictionary<string, string>());
         return new TestPublishWork(time)
         {
             DeliveryId = deliveryId ?? Ids.New(time.GetUtcNow()),
             AttemptId = Ids.New(time.GetUtcNow()),
-            AttemptNumber = 1,
+            AttemptNumber = attempt,
             Target = new PublishTarget(Ids.New(time.GetUtcNow()), destination.Id, destination.Facts),
             Content = content,
             Tokens = tokens,

@@ -125,6 +125,21 @@ public sealed class ThreadsContractTests : MetaContract
     }
 
     [Fact]
+    public async Task A_used_up_quota_defers_before_anything_is_created_and_is_remembered()
+    {
+        Simulated.PostsPerDay = 1;
+        var (first, second) = (WorkOf(Kinds[0]), WorkOf(Kinds[1]));
+        Assert.IsType<PublishOutcome.Published>((await RunAsync(first)).Outcome);
+        Assert.Equal(1, Assert.Single(first.Learned).Left);
+        var (outcome, _) = await RunAsync(second);
+        Assert.Equal((DeliveryErrorCode.BudgetExhausted, 0),
+            (Assert.IsType<PublishOutcome.Deferred>(outcome).Error.Code, Assert.Single(second.Learned).Left));
+        Assert.Empty(second.Saved);
+        await WaitAsync(TimeSpan.FromHours(24));
+        Assert.IsType<PublishOutcome.Published>((await RunAsync(WorkOf(Kinds[1]))).Outcome);
+    }
+
+    [Fact]
     public async Task A_thread_and_a_first_comment_are_replies_in_a_chain()
     {
         var picture = Picture();

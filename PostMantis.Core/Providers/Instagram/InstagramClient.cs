@@ -9,38 +9,19 @@ internal sealed class InstagramClient(InstagramSettings settings, ProviderTransp
 /// <summary>What Instagram's own codes mean.</summary>
 internal static class InstagramErrors
 {
-    public static MetaErrors All { get; } = new("Instagram", new Dictionary<(long, long), MetaMeaning>
-    {
-        [(0, 2207003)] = MetaMeaning.Unfetched,
-        [(0, 2207052)] = MetaMeaning.Unfetched,
-        [(0, 2207001)] = MetaMeaning.Transient,
-        [(0, 2207032)] = MetaMeaning.Transient,
-        [(0, 2207053)] = MetaMeaning.Transient,
-        [(0, 2207020)] = MetaMeaning.Gone,
-        [(0, 2207006)] = MetaMeaning.Gone,
-        [(0, 2207008)] = MetaMeaning.Gone,
-        [(0, 2207027)] = MetaMeaning.NotReady,
-        [(0, 2207042)] = MetaMeaning.Quota,
-        [(9, 0)] = MetaMeaning.Quota,
-        [(0, 2207051)] = MetaMeaning.Blocked,
-        [(0, 2207050)] = MetaMeaning.Owner,
-        [(25, 0)] = MetaMeaning.Owner,
-        [(0, 2207004)] = MetaMeaning.Media,
-        [(0, 2207005)] = MetaMeaning.Media,
-        [(0, 2207009)] = MetaMeaning.Media,
-        [(0, 2207023)] = MetaMeaning.Media,
-        [(0, 2207026)] = MetaMeaning.Media,
-        [(0, 2207028)] = MetaMeaning.Media,
-        [(0, 2207057)] = MetaMeaning.Media,
-        [(36000, 0)] = MetaMeaning.Media,
-        [(36001, 0)] = MetaMeaning.Media,
-        [(36003, 0)] = MetaMeaning.Media,
-        [(352, 0)] = MetaMeaning.Media,
-        [(9004, 0)] = MetaMeaning.Unfetched,
-        [(0, 2207010)] = MetaMeaning.Content,
-        [(0, 2207040)] = MetaMeaning.Content,
-        [(36004, 0)] = MetaMeaning.Content,
-    });
+    public static MetaErrors All { get; } = new("Instagram",
+        new(MetaMeaning.Unfetched) { Codes = [9004], Subcodes = [2207003, 2207052] },
+        new(MetaMeaning.Transient) { Subcodes = [2207001, 2207032, 2207053] },
+        new(MetaMeaning.Gone) { Subcodes = [2207020, 2207006, 2207008] },
+        new(MetaMeaning.NotReady) { Subcodes = [2207027] },
+        new(MetaMeaning.Quota) { Codes = [9], Subcodes = [2207042] },
+        new(MetaMeaning.Blocked) { Subcodes = [2207051] },
+        new(MetaMeaning.Owner) { Codes = [25], Subcodes = [2207050] },
+        new(MetaMeaning.Media)
+        {
+            Codes = [36000, 36001, 36003, 352], Subcodes = [2207004, 2207005, 2207009, 2207023, 2207026, 2207028, 2207057],
+        },
+        new(MetaMeaning.Content) { Codes = [36004], Subcodes = [2207010, 2207040] });
 
     /// <summary>What a failed container's words mean: they end with a subcode.</summary>
     public static MetaMeaning OfContainer(string? status)

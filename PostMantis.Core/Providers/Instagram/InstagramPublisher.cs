@@ -9,19 +9,17 @@ internal sealed class InstagramPublisher(InstagramClient client, TimeProvider ti
     /// <summary>The one part of a post here.</summary>
     public const string Part = "root";
 
-    // The quota frees piece by piece: how soon it is worth asking again.
-    private static readonly TimeSpan AskQuotaAgain = TimeSpan.FromMinutes(15);
-
     public static ContainerWay Way { get; } = new("media", "media_publish", "status_code", "status", "caption", ListsSince: false);
 
     private readonly MetaContainers _containers = new(client, InstagramErrors.All, Way, InstagramErrors.OfContainer, time);
+    private readonly MetaQuota _quota = new(client, "Instagram", "content_publishing_limit", time);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(work);
-        if (work.Handles.Count == 0 && await QuotaAsync(work, ct) is { } full) return full;
+        if (work.Handles.Count == 0 && await _quota.FullAsync(work, ct) is { } full) return full;
         return await _containers.AdvanceAsync(work, Part, TraceOf(work.Content), () => PlanOf(work), ct) switch
         {
             ContainerStep.Live { Id: { } id } live => new PublishOutcome.Published(id, live.Url,
@@ -37,24 +35,6 @@ internal sealed class InstagramPublisher(InstagramClient client, TimeProvider ti
     /// <summary>By what a post is known again: a story has no text.</summary>
     public static ContainerTrace TraceOf(DeliveryContent content) =>
         IsStory(content) ? new ContainerTrace("", "stories") : new ContainerTrace(content.Body ?? "", "media");
-
-    // How many posts a day the account has left is read each time: the documented numbers contradict each other.
-    private async Task<PublishOutcome?> QuotaAsync(PublishWork work, CancellationToken ct)
-    {
-        var answer = await client.GetAsync(client.Graph(
-            $"{Uri.EscapeDataString(work.Target.ProviderProfileId)}/content_publishing_limit?fields=quota_usage,config"),
-            work.Tokens.AccessToken, ct);
-        if (!answer.IsSuccess || answer.Body.Objects("data") is not [var quota, ..]
-            || quota.Number("quota_usage") is not { } used || quota.Number("config", "quota_total") is not { } total)
-            return null;
-        var left = (int)Math.Clamp(total - used, 0, int.MaxValue);
-        work.Learn(new LearnedBudget(left, time.GetUtcNow() + AskQuotaAgain));
-        return left > 0
-            ? null
-            : new PublishOutcome.Deferred(new DeliveryError(DeliveryErrorCode.BudgetExhausted, string.Create(
-                CultureInfo.InvariantCulture, $"Instagram takes {total} posts of this account in 24 hours, and they are used up."),
-                NextStep.Wait, Retryable: true), AskQuotaAgain);
-    }
 
     private static ContainerPlan? PlanOf(PublishWork work)
     {

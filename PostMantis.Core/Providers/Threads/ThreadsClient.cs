@@ -9,14 +9,12 @@ internal sealed class ThreadsClient(ThreadsSettings settings, ProviderTransport 
 /// <summary>What Threads' own codes mean.</summary>
 internal static class ThreadsErrors
 {
-    public static MetaErrors All { get; } = new("Threads", new Dictionary<(long, long), MetaMeaning>
-    {
-        [(24, 4279009)] = MetaMeaning.NotReady,
-        [(24, 0)] = MetaMeaning.Gone,
-        [(0, 4279013)] = MetaMeaning.Owner,
-        [(0, 2207051)] = MetaMeaning.Blocked,
-        [(9, 0)] = MetaMeaning.Quota,
-    });
+    public static MetaErrors All { get; } = new("Threads",
+        new(MetaMeaning.NotReady) { Pairs = [(24, 4279009)] },
+        new(MetaMeaning.Gone) { Codes = [24] },
+        new(MetaMeaning.Owner) { Subcodes = [4279013] },
+        new(MetaMeaning.Blocked) { Subcodes = [2207051] },
+        new(MetaMeaning.Quota) { Codes = [9] });
 
     /// <summary>What a failed container's reason means.</summary>
     public static MetaMeaning OfContainer(string? reason) => reason switch

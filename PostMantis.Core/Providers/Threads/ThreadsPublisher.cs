@@ -16,6 +16,7 @@ internal sealed class ThreadsPublisher(ThreadsClient client, TimeProvider time) 
         new("threads", "threads_publish", "status", "error_message", "text", ListsSince: true);
 
     private readonly MetaContainers _containers = new(client, ThreadsErrors.All, Way, ThreadsErrors.OfContainer, time);
+    private readonly MetaQuota _quota = new(client, "Threads", "threads_publishing_limit", time);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
@@ -24,6 +25,9 @@ internal sealed class ThreadsPublisher(ThreadsClient client, TimeProvider time) 
         ArgumentNullException.ThrowIfNull(work);
         var parts = work.Parts.ToList();
         var at = parts.FindIndex(part => part.Kind == PartKind.Root);
+        if (work.Handles.Count == 0 && !parts.Exists(part => part.Status == PartStatus.Published)
+            && await _quota.FullAsync(work, ct) is { } full)
+            return full;
         if (at < 0 || parts[at] is not { Status: PartStatus.Published, ProviderPostId: not null })
         {
             var step = await StepAsync(work, NameOf(0), replyTo: null, work.Content.Body, work.Content.Media, ct);

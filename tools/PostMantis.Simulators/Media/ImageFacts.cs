@@ -4,8 +4,8 @@ namespace PostMantis.Simulators.Media;
 
 /// <summary>What the bytes of an image say about it, whatever anyone calls them.</summary>
 /// <param name="MimeType">The type by content: image/jpeg, image/png, image/gif or image/webp.</param>
-/// <param name="Width">Pixels across.</param>
-/// <param name="Height">Pixels down.</param>
+/// <param name="Width">Pixels across, as it is shown: a camera that was turned says so in the file.</param>
+/// <param name="Height">Pixels down, as it is shown.</param>
 /// <param name="Frames">Pictures in an animation; 1 when it stands still.</param>
 internal sealed record ImageFacts(string MimeType, int Width, int Height, int Frames)
 {
@@ -27,7 +27,7 @@ internal sealed record ImageFacts(string MimeType, int Width, int Height, int Fr
 
     private static ImageFacts? Jpeg(ReadOnlySpan<byte> bytes)
     {
-        var at = 2;
+        var (at, lies) = (2, false);
         while (at + 9 < bytes.Length)
         {
             if (bytes[at] != 0xFF) return null;
@@ -38,13 +38,34 @@ internal sealed record ImageFacts(string MimeType, int Width, int Height, int Fr
                 continue;
             }
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC))
-                return Sized("image/jpeg", BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..]),
-                    BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]), 1);
+            {
+                int across = BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 7)..]), down = BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 5)..]);
+                return lies ? Sized("image/jpeg", down, across, 1) : Sized("image/jpeg", across, down, 1);
+            }
             if (marker is 0xD9 or 0xDA) return null;
-            at += 2 + BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]);
+            int length = BinaryPrimitives.ReadUInt16BigEndian(bytes[(at + 2)..]);
+            if (marker == 0xE1 && at + 2 + length <= bytes.Length) lies |= IsOnItsSide(bytes.Slice(at + 4, Math.Max(length - 2, 0)));
+            at += 2 + length;
         }
         return null;
     }
+
+    // Exif: a TIFF header, then the first directory of tags, of which 0x0112 is the orientation.
+    private static bool IsOnItsSide(ReadOnlySpan<byte> exif)
+    {
+        if (exif.Length < 16 || !exif.StartsWith("Exif\0\0"u8)) return false;
+        var tiff = exif[6..];
+        var isBig = tiff[0] == (byte)'M';
+        var directory = isBig ? BinaryPrimitives.ReadInt32BigEndian(tiff[4..]) : BinaryPrimitives.ReadInt32LittleEndian(tiff[4..]);
+        if (directory < 8 || directory > tiff.Length - 2) return false;
+        var entries = Short(tiff[directory..], isBig);
+        for (var (i, at) = (0, directory + 2); i < entries && at + 12 <= tiff.Length; i++, at += 12)
+            if (Short(tiff[at..], isBig) == 0x0112) return Short(tiff[(at + 8)..], isBig) is >= 5 and <= 8;
+        return false;
+    }
+
+    private static int Short(ReadOnlySpan<byte> bytes, bool isBig) =>
+        isBig ? BinaryPrimitives.ReadUInt16BigEndian(bytes) : BinaryPrimitives.ReadUInt16LittleEndian(bytes);
 
     private static ImageFacts? Gif(ReadOnlySpan<byte> bytes)
     {
