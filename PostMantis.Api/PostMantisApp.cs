@@ -49,7 +49,8 @@ internal static class PostMantisApp
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
 
         var app = builder.Build();
-        if (serves) app.Services.GetRequiredService<IStartupValidator>().Validate();
+        if (!serves) return app;
+        app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.UseProxies();
         app.UsePostMantisApi();
         app.UsePostMantisWeb();
@@ -64,12 +65,16 @@ internal static class PostMantisApp
         return app;
     }
 
-    /// <summary>Brings the database up to date when <c>Database:MigrateOnStart</c> says so (as ./run does).</summary>
-    public static async Task MigrateIfAskedAsync(this WebApplication app)
+    /// <summary>
+    /// Brings the database up to date when <c>Database:MigrateOnStart</c> says so (as ./run does); refuses one that lost what
+    /// this version uses.
+    /// </summary>
+    public static async Task PrepareSchemaAsync(this WebApplication app)
     {
-        if (!app.Configuration.GetValue("Database:MigrateOnStart", false)) return;
         await using var scope = app.Services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+        var keeper = scope.ServiceProvider.GetRequiredService<SchemaKeeper>();
+        if (app.Configuration.GetValue("Database:MigrateOnStart", false)) await keeper.MigrateAsync(contract: false, CancellationToken.None);
+        else await keeper.RequireAsync(CancellationToken.None);
     }
 
     private static void AddPostMantisDatabase(this WebApplicationBuilder builder)

@@ -34,6 +34,7 @@ public static class CoreSetup
         services.AddSingleton<IValidateOptions<InstanceOptions>, PublicUrlAtStart>();
         services.AddScoped<UnitOfWork>();
         services.AddScoped<PendingRows>();
+        services.AddScoped<SchemaKeeper>();
         services.AddProviders();
         services.AddScoped<EventWriter>();
         services.AddScoped<Sequencer>();

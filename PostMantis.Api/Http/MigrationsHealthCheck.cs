@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using PostMantis.Core.Persistence;
 
@@ -13,8 +12,7 @@ internal sealed class MigrationsHealthCheck(IServiceScopeFactory scopes) : IHeal
     {
         if (_isCurrent) return HealthCheckResult.Healthy();
         await using var scope = scopes.CreateAsyncScope();
-        var pending = (await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database
-            .GetPendingMigrationsAsync(cancellationToken)).Count();
+        var pending = (await scope.ServiceProvider.GetRequiredService<SchemaKeeper>().ReadAsync(cancellationToken)).Pending.Count;
         _isCurrent = pending == 0;
         return _isCurrent
             ? HealthCheckResult.Healthy()

@@ -33,8 +33,9 @@ public sealed class Accounts(
         && MailAddress.TryCreate(email, out var address) && address.Address == email;
 
     /// <summary>Makes a user; null when the e-mail has an account already.</summary>
+    /// <param name="password">Null: nobody signs in until one is set by a link.</param>
     public async Task<User?> CreateAsync(
-        string email, string password, bool isAdministrator, Origin origin, string how, CancellationToken ct)
+        string email, string? password, bool isAdministrator, Origin origin, string how, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var user = new User
@@ -45,7 +46,7 @@ public sealed class Accounts(
             IsAdministrator = isAdministrator,
             CreatedAt = now,
         };
-        user.PasswordHash = hasher.HashPassword(user, password);
+        if (password is not null) user.PasswordHash = hasher.HashPassword(user, password);
         audit.Add(Caller.Person(user.Id, origin.Address) with { UserAgent = origin.UserAgent }, "user.created", "user",
             user.Id, detail: new JsonObject { ["how"] = how });
         IdentityResult result;

@@ -196,7 +196,8 @@ public sealed class ApiKeyCache(IServiceScopeFactory scopes, TimeProvider time)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<PostMantisDb>();
-        return await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(k => k.Id == id, ct);
+        return await db.ApiKeys.AsNoTracking().SingleOrDefaultAsync(
+            k => k.Id == id && db.Users.Any(u => u.Id == k.UserId && u.DisabledAt == null), ct);
     }
 
     private async Task TouchAsync(ApiKey key, DateTimeOffset now, CancellationToken ct)

@@ -39,6 +39,7 @@ internal static class SignInSetup
         services.AddScoped<Passwords>();
         services.AddScoped<PasswordResets>();
         services.AddScoped<Invitations>();
+        services.AddScoped<OperatorAccounts>();
         services.AddScoped<SignUps>();
     }
 }

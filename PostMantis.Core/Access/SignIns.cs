@@ -46,7 +46,7 @@ public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGu
         ArgumentNullException.ThrowIfNull(principal);
         if (SignedIn.UserIdOf(principal) is not { } userId) return false;
         var stamp = principal.FindFirst(SignedIn.StampClaim)!.Value;
-        return await unit.Db.Users.AnyAsync(u => u.Id == userId && u.SecurityStamp == stamp, ct);
+        return await unit.Db.Users.AnyAsync(u => u.Id == userId && u.SecurityStamp == stamp && u.DisabledAt == null, ct);
     }
 
     /// <summary>Notes that the person left; the page ends the session.</summary>
@@ -105,7 +105,7 @@ public sealed class PasswordGuard(
         return false;
     }
 
-    // Null while the account is locked. The count starts anew when a lock has run out.
+    // Null while the account is locked or disabled. The count starts anew when a lock has run out.
     private async Task<int?> CountTryAsync(Guid userId, CancellationToken ct)
     {
         var now = time.GetUtcNow();
@@ -114,7 +114,7 @@ public sealed class PasswordGuard(
             UPDATE users SET
                 access_failed_count = CASE WHEN lockout_end IS NULL THEN access_failed_count ELSE 0 END + 1,
                 lockout_end = CASE WHEN lockout_end IS NULL AND access_failed_count + 1 >= {most} THEN {until} END
-            WHERE id = {userId} AND (lockout_end IS NULL OR lockout_end <= {now})
+            WHERE id = {userId} AND disabled_at IS NULL AND (lockout_end IS NULL OR lockout_end <= {now})
             RETURNING access_failed_count AS "Value"
             """).ToListAsync(ct);
         return counted.Count == 0 ? null : counted[0];

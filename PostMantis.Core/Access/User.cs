@@ -12,6 +12,9 @@ public sealed class User : IdentityUser<Guid>
     /// <summary>The first user of the instance may invite others.</summary>
     public bool IsAdministrator { get; set; }
 
+    /// <summary>The operator closed the account: no sign-in, no session and no key of it holds.</summary>
+    public DateTimeOffset? DisabledAt { get; set; }
+
     internal sealed class Configuration : IEntityTypeConfiguration<User>
     {
         public void Configure(EntityTypeBuilder<User> user)

@@ -16,6 +16,12 @@ public sealed class InstanceState
     /// <summary>Restored or promoted: publishing resumes by command after reconciling.</summary>
     public DateTimeOffset? HeldAt { get; set; }
 
+    /// <summary>
+    /// The migration a version must know to run on this schema: what it took away was last used before that one. Null:
+    /// nothing has been taken away.
+    /// </summary>
+    public string? LeastMigration { get; set; }
+
     internal sealed class Configuration : IEntityTypeConfiguration<InstanceState>
     {
         public void Configure(EntityTypeBuilder<InstanceState> state)

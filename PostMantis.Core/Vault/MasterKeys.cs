@@ -23,7 +23,10 @@ internal sealed class MasterKey(string id, byte[] value)
     public override string ToString() => $"master key {id}";
 }
 
-/// <summary>The master keys of this process: the first is current, the others only open.</summary>
+/// <summary>
+/// The master keys of this process: the first is current, the others only open. Keys in files are read again when a value
+/// names one that is not known yet, so that a key added while processes run needs no restart.
+/// </summary>
 internal sealed partial class MasterKeys
 {
     /// <summary>Shorter secrets are refused: a generated one of 32 bytes has 44 characters in base64.</summary>
@@ -35,23 +38,82 @@ internal sealed partial class MasterKeys
     private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(10);
     private static readonly byte[] _derivation = "PostMantis vault master key, version 1"u8.ToArray();
 
-    private readonly Dictionary<string, MasterKey> _byId;
+    private static readonly TimeSpan ReadAgainAfter = TimeSpan.FromSeconds(5);
 
-    private MasterKeys(IReadOnlyList<MasterKey> keys)
-    {
-        Current = keys[0];
-        _byId = keys.ToDictionary(key => key.Id);
-    }
+    private readonly Func<IReadOnlyList<MasterKey>> _read;
+    private readonly Lock _gate = new();
+    private volatile Ring _ring;
+    private long? _missedAt;
 
     public MasterKeys(IOptions<VaultOptions> vault, IOptions<InstanceOptions> instance, IHostEnvironment environment)
-        : this(Read(vault.Value, instance.Value, environment))
     {
+        _read = () => Read(vault.Value, instance.Value, environment);
+        _ring = new Ring(_read());
+        var options = vault.Value;
+
+        // What stands in the configuration comes first and stays until a restart.
+        Folder = options.MasterKeys.Count > 0 ? null : FolderOf(options, instance.Value, environment);
+        IsPinned = options.CurrentKeyId is { Length: > 0 };
     }
 
     /// <summary>The key that seals.</summary>
-    public MasterKey Current { get; }
+    public MasterKey Current => _ring.Keys[0];
 
-    public bool TryFind(string id, [NotNullWhen(true)] out MasterKey? key) => _byId.TryGetValue(id, out key);
+    /// <summary>Where a new key becomes current by being put there; null: the configuration has keys of its own.</summary>
+    public string? Folder { get; }
+
+    /// <summary>Whether <c>Vault:CurrentKeyId</c> names the key that seals.</summary>
+    public bool IsPinned { get; }
+
+    public IReadOnlyList<MasterKey> All => _ring.Keys;
+
+    public bool TryFind(string id, [NotNullWhen(true)] out MasterKey? key)
+    {
+        if (_ring.ById.TryGetValue(id, out key)) return true;
+        lock (_gate)
+        {
+            // A value of a key that is nowhere must not cost a look at the files each time.
+            if (_ring.ById.TryGetValue(id, out key)) return true;
+            if (_missedAt is { } missed && TimeProvider.System.GetElapsedTime(missed) < ReadAgainAfter) return false;
+            _missedAt = TimeProvider.System.GetTimestamp();
+        }
+        ReadAgain();
+        return _ring.ById.TryGetValue(id, out key);
+    }
+
+    /// <summary>Takes up keys that were added; where they cannot be read, those that are known stay.</summary>
+    public void ReadAgain()
+    {
+        try
+        {
+            _ring = new Ring(_read());
+        }
+        catch (Exception e) when (e is MasterKeyException or IOException or UnauthorizedAccessException)
+        {
+            // A file that is being written, or a folder that is away: the next look finds it.
+        }
+    }
+
+    /// <summary>A new key as text, as it is written in a file or the configuration.</summary>
+    public static string NewText() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(MasterKey.Length));
+
+    /// <summary>Puts a new key into <see cref="Folder"/>, under a name that sorts last, and takes it up.</summary>
+    /// <returns>Its id.</returns>
+    public string Add(DateTimeOffset now)
+    {
+        var folder = Folder ?? throw new InvalidOperationException("The configuration has keys of its own.");
+        var stamp = now.UtcDateTime.ToString("yyyyMMdd'T'HHmmss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+        var last = FilesIn(folder).FirstOrDefault() is { } file ? Path.GetFileNameWithoutExtension(file) : null;
+        var id = last is null || string.CompareOrdinal(stamp + Extension, last + Extension) > 0
+            ? stamp
+            : $"{Stamp().Replace(last, "")}_{stamp}";
+        var path = Path.Combine(folder, id + Extension);
+        var aside = Path.Combine(folder, $".{id}.new");
+        using (var writer = new StreamWriter(new FileStream(aside, ForOwner(FileMode.Create)))) writer.WriteLine(NewText());
+        File.Move(aside, path);
+        ReadAgain();
+        return id;
+    }
 
     /// <summary>Reads every configured key.</summary>
     /// <exception cref="MasterKeyException">None, or one that cannot be used; says which, never its value.</exception>
@@ -59,8 +121,7 @@ internal sealed partial class MasterKeys
         VaultOptions options, InstanceOptions instance, IHostEnvironment environment)
     {
         var isDevelopment = environment.IsDevelopment();
-        var folder = options.KeyDirectory
-            ?? (isDevelopment ? Path.Combine(instance.DataDirectory, "keys") : null);
+        var folder = FolderOf(options, instance, environment);
         List<MasterKey> keys = [];
         foreach (var (key, index) in options.MasterKeys.Select((key, index) => (key, index)))
             Add(keys, Parse(key.Id, key.Value, $"{VaultOptions.Section}:MasterKeys:{index}"));
@@ -83,6 +144,9 @@ internal sealed partial class MasterKeys
         throw new MasterKeyException("The vault has no master key. Set Vault__MasterKeys__0__Id and "
             + "Vault__MasterKeys__0__Value (openssl rand -base64 32), or Vault__KeyDirectory with a file <id>.key.");
     }
+
+    private static string? FolderOf(VaultOptions options, InstanceOptions instance, IHostEnvironment environment) =>
+        options.KeyDirectory ?? (environment.IsDevelopment() ? Path.Combine(instance.DataDirectory, "keys") : null);
 
     private static void Add(List<MasterKey> keys, MasterKey key)
     {
@@ -130,7 +194,7 @@ internal sealed partial class MasterKeys
             if (FilesIn(folder).Length > 0) return;
             var aside = Path.Combine(folder, ".new");
             using (var writer = new StreamWriter(aside, ForOwner(FileMode.Create)))
-                writer.WriteLine(Convert.ToBase64String(RandomNumberGenerator.GetBytes(MasterKey.Length)));
+                writer.WriteLine(NewText());
             File.Move(aside, Path.Combine(folder, DevelopmentKeyId + Extension));
         }
     }
@@ -164,6 +228,16 @@ internal sealed partial class MasterKeys
 
     [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z")]
     private static partial Regex Id();
+
+    [GeneratedRegex(@"_\d{8}T\d{6}Z\z")]
+    private static partial Regex Stamp();
+
+    private sealed class Ring(IReadOnlyList<MasterKey> keys)
+    {
+        public IReadOnlyList<MasterKey> Keys => keys;
+
+        public Dictionary<string, MasterKey> ById { get; } = keys.ToDictionary(key => key.Id);
+    }
 }
 
 /// <summary>Master keys that cannot be used; the process does not start with them.</summary>

@@ -31,6 +31,7 @@ public sealed partial class Resealer
     public async Task<int> RunOnceAsync(CancellationToken ct)
     {
         using var span = VaultTelemetry.Source.StartActivity("vault reseal");
+        _vault.ReadKeysAgain();
         var resealed = await _keys.ResealAsync(_db, ct);
         foreach (var column in _columns) resealed += await ResealAsync(column, ct);
         _telemetry.Resealed(resealed);

@@ -62,6 +62,11 @@ internal sealed partial class SealedKeyRepository(
         return resealed;
     }
 
+    /// <summary>Every row with its place; what is not sealed is null.</summary>
+    public static async Task<IReadOnlyList<(SealedPlace Place, byte[]? Envelope)>> ReadAsync(PostMantisDb db, CancellationToken ct) =>
+        (await db.DataProtectionKeys.AsNoTracking().OrderBy(k => k.Id).ToListAsync(ct))
+            .ConvertAll(row => (PlaceOf(row.FriendlyName ?? ""), EnvelopeOf(row)));
+
     // A key that does not open is left out: people sign in again, and the log says which record it was.
     private XElement? Open(DataProtectionKey row)
     {

@@ -63,6 +63,15 @@ public sealed class SecretVault
         }
     }
 
+    /// <summary>Takes up master keys that were added since the process started.</summary>
+    internal void ReadKeysAgain() => _keys.ReadAgain();
+
+    /// <summary>The id of the master key an envelope was sealed with; null: it is none of ours.</summary>
+    internal static string? KeyIdOf(ReadOnlySpan<byte> envelope) =>
+        envelope.Length < 2 || envelope[0] != Version || envelope.Length < 2 + envelope[1] + NonceLength + TagLength
+            ? null
+            : Printable(Encoding.UTF8.GetString(envelope.Slice(2, envelope[1])));
+
     /// <summary>How every envelope under the current key begins: others wait for the re-seal pass.</summary>
     internal byte[] CurrentHeader => HeaderOf(_keys.Current);
 

@@ -24,6 +24,10 @@ public static class VaultSetup
             provider.GetRequiredService<SecretVault>(), provider.GetRequiredService<SealedKeyRepository>(),
             provider.GetServices<SealedColumn>(), provider.GetRequiredService<VaultTelemetry>(),
             provider.GetRequiredService<IOptions<VaultOptions>>(), provider.GetRequiredService<ILogger<Resealer>>()));
+        services.AddScoped(provider => new KeyKeeper(provider.GetRequiredService<PostMantisDb>(),
+            provider.GetRequiredService<MasterKeys>(), provider.GetRequiredService<SecretVault>(),
+            provider.GetServices<SealedColumn>(), provider.GetRequiredService<Resealer>(),
+            provider.GetRequiredService<TimeProvider>()));
 
         services.AddSingleton(provider => new SealedKeyRepository(provider.GetRequiredService<IServiceScopeFactory>(),
             new Lazy<SecretVault>(provider.GetRequiredService<SecretVault>),

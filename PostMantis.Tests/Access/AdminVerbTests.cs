@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Core.Access;
 using PostMantis.Tests.Support;
 
@@ -21,7 +22,7 @@ public sealed class AdminVerbTests : IAsyncLifetime
     [Fact]
     public async Task List_users_prints_the_accounts()
     {
-        var (code, output, errors) = await RunAsync(["admin", "list-users"]);
+        var (code, output, errors) = await RunAsync(["user", "list"]);
         Assert.Equal((0, ""), (code, errors));
         var line = Assert.Single(output.Trim().Split('\n'));
         Assert.Contains(_anna.UserId.ToString(), line, StringComparison.Ordinal);
@@ -88,9 +89,53 @@ public sealed class AdminVerbTests : IAsyncLifetime
         Assert.Equal(1, code);
         Assert.Contains("At least 12 characters", errors, StringComparison.Ordinal);
 
-        (code, _, errors) = await RunAsync(["admin"]);
+        (code, _, errors) = await RunAsync(["user", "reset-pasword", People.Email]);
         Assert.Equal(2, code);
-        Assert.Contains("admin reset-password <e-mail>", errors, StringComparison.Ordinal);
+        Assert.Contains("reset-pasword", errors, StringComparison.Ordinal);
+
+        (code, output, _) = await RunAsync(["user", "--help"]);
+        Assert.Equal(0, code);
+        Assert.Contains("reset-password <e-mail>", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_account_is_made_closed_and_opened_again()
+    {
+        const string email = "ben@example.com", password = "a long password of ben";
+        var (code, output, errors) = await RunAsync(["user", "create", email]);
+        Assert.Equal(0, code);
+        Assert.Contains("sets its password once", errors, StringComparison.Ordinal);
+        var token = new Uri(output.Trim()).Query["?token=".Length..];
+        await _host.AskAsync<PasswordResets, bool>(async resets =>
+        {
+            await resets.ResetAsync(token, password, People.Here, CancellationToken.None);
+            return true;
+        });
+        var ben = await _host.SignInAsync(email, password);
+        var caller = Caller.Person(ben.UserId, "127.0.0.1");
+        await Seed.ProfileAsync(_host, caller);
+        var key = await ApiClient.WithKeyAsync(_host, caller);
+        Assert.NotNull(await FindAsync());
+
+        (code, _, errors) = await RunAsync(["user", "create", email]);
+        Assert.Equal(1, code);
+        Assert.Contains("There is an account for ben@example.com already", errors, StringComparison.Ordinal);
+
+        (code, output, _) = await RunAsync(["user", "disable", email]);
+        Assert.Equal(0, code);
+        Assert.Contains("1 profiles were paused", output, StringComparison.Ordinal);
+        Assert.False(await _host.HoldsAsync(ben));
+        await People.RefusedAsync(() => _host.SignInAsync(email, password));
+        Assert.Null(await FindAsync());
+
+        Assert.Equal(0, (await RunAsync(["user", "enable", email])).ExitCode);
+        await _host.SignInAsync(email, password);
+        Assert.Equal(["user.created", "user.resetLinkMade", "user.passwordReset", "user.signedIn", "apiKey.created",
+            "user.disabled", "user.enabled", "user.signedIn"], await _host.ActionsAsync(ben.UserId));
+
+        // As a replica that has not seen the key before.
+        Task<ApiKey?> FindAsync() => new ApiKeyCache(_host.Services.GetRequiredService<IServiceScopeFactory>(), TimeProvider.System)
+            .FindAsync(key.Key, TestContext.Current.CancellationToken);
     }
 
     private Task<(int ExitCode, string Output, string Errors)> RunAsync(string[] arguments, string input = "") =>
