@@ -24,15 +24,23 @@ internal static class NodeTools
     }
 
     /// <summary>Runs a script by Node.</summary>
-    public static async Task<(int Code, string Output)> RunScriptAsync(
-        string path, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments)
+    /// <param name="input">What it reads.</param>
+    public static async Task<(int Code, string Output)> RunScriptAsync(string path,
+        IReadOnlyDictionary<string, string?>? environment = null, IReadOnlyList<string>? arguments = null, string input = "")
     {
         await NeedAsync();
-        return await StartAsync("node", [path, .. arguments], environment, Folder);
+        return await StartAsync("node", [path, .. arguments ?? []], environment, Folder, input);
+    }
+
+    /// <summary>The main file of a package, for a process that outlives the call.</summary>
+    public static async Task<string> FileAsync(params string[] path)
+    {
+        await NeedAsync();
+        return Path.Combine([Folder, "node_modules", .. path]);
     }
 
     /// <summary>Installs them once; skips the test that asks when npm cannot be reached.</summary>
-    public static async Task NeedAsync()
+    private static async Task NeedAsync()
     {
         await _once.WaitAsync();
         try
@@ -67,11 +75,11 @@ internal static class NodeTools
     }
 
     private static Task<(int Code, string Output)> StartAsync(string file, IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string?>? environment, string? folder) =>
+        IReadOnlyDictionary<string, string?>? environment, string? folder, string input = "") =>
         Programs.RunAsync(file, arguments, new Dictionary<string, string?>(environment ?? new Dictionary<string, string?>())
         {
             ["REDOCLY_TELEMETRY"] = "off",
             ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
             ["NO_COLOR"] = "1",
-        }, folder ?? Folder);
+        }, folder ?? Folder, input);
 }

@@ -7,8 +7,9 @@ internal static class Programs
 {
     /// <summary>How a program ended, and all that it said.</summary>
     /// <param name="environment">Beside what this process has; null takes a variable away.</param>
+    /// <param name="input">What it reads.</param>
     public static async Task<(int Code, string Output)> RunAsync(string file, IEnumerable<string> arguments,
-        IReadOnlyDictionary<string, string?>? environment = null, string? folder = null)
+        IReadOnlyDictionary<string, string?>? environment = null, string? folder = null, string input = "")
     {
         var info = new ProcessStartInfo(file, arguments)
         {
@@ -21,8 +22,9 @@ internal static class Programs
             if (value is null) info.Environment.Remove(name);
             else info.Environment[name] = value;
         using var process = Process.Start(info)!;
-        process.StandardInput.Close();
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.StandardInput.WriteAsync(input);
+        process.StandardInput.Close();
         await process.WaitForExitAsync();
         return (process.ExitCode, await output + await errors);
     }

@@ -5,8 +5,6 @@ namespace PostMantis.Tests.Support;
 /// <summary>A store that speaks S3's protocol (s3rver, from npm), with one bucket, on a port of its own.</summary>
 internal sealed class S3Server : IAsyncDisposable
 {
-    private const string Version = "3.7.1";
-    private static readonly SemaphoreSlim _installing = new(1, 1);
     private readonly ChildServer _process;
     private readonly string _folder;
 
@@ -25,14 +23,21 @@ internal sealed class S3Server : IAsyncDisposable
         ["Media:S3:SecretKey"] = "S3RVER",
     };
 
-    public static async Task<S3Server> StartAsync()
+    /// <param name="cors">The bucket's rule for pages of other origins, as S3 writes it; null: none may call.</param>
+    public static async Task<S3Server> StartAsync(string? cors = null)
     {
-        var program = await ProgramAsync();
+        var program = await NodeTools.FileAsync("s3rver", "bin", "s3rver.js");
         var folder = Directory.CreateTempSubdirectory("postmantis-s3").FullName;
         var port = PostgresServer.FreePort();
         var address = new Uri($"http://127.0.0.1:{port}/");
+        List<string> bucket = ["--configure-bucket", "media"];
+        if (cors is not null)
+        {
+            bucket.Add(Path.Combine(folder, "cors.xml"));
+            await File.WriteAllTextAsync(bucket[^1], cors);
+        }
         var process = ChildServer.Start("node", [program, "-d", folder, "-a", "127.0.0.1", "-p",
-            port.ToString(CultureInfo.InvariantCulture), "--silent", "--no-vhost-buckets", "--configure-bucket", "media"]);
+            port.ToString(CultureInfo.InvariantCulture), "--silent", "--no-vhost-buckets", .. bucket]);
         using var client = new HttpClient();
         for (var tries = 0; ; tries++)
         {
@@ -54,24 +59,5 @@ internal sealed class S3Server : IAsyncDisposable
     {
         await _process.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    private static async Task<string> ProgramAsync()
-    {
-        var folder = Repository.File(".postmantis/s3rver");
-        var program = Path.Combine(folder, "node_modules", "s3rver", "bin", "s3rver.js");
-        await _installing.WaitAsync();
-        try
-        {
-            if (File.Exists(program)) return program;
-            Directory.CreateDirectory(folder);
-            await ChildServer.RunAsync("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts",
-                $"s3rver@{Version}"]);
-            return program;
-        }
-        finally
-        {
-            _installing.Release();
-        }
     }
 }

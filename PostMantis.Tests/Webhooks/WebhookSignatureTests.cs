@@ -6,23 +6,6 @@ namespace PostMantis.Tests.Webhooks;
 
 public sealed class WebhookSignatureTests : IAsyncLifetime
 {
-    // Every case by both packages, at the moment the receiver's clock is said to show.
-    private const string VerifyScript = """
-        const { createRequire } = require('module');
-        const load = createRequire(process.argv[1] + '/');
-        const packages = { standardwebhooks: load('standardwebhooks').Webhook, svix: load('svix').Webhook };
-        const cases = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-        const realNow = Date.now;
-        const results = {};
-        for (const one of cases) for (const [name, Webhook] of Object.entries(packages)) {
-          Date.now = () => realNow() + one.clockMs;
-          let verdict = 'valid';
-          try { new Webhook(one.secret).verify(one.body, one.headers); } catch (e) { verdict = e.constructor.name; }
-          results[`${one.name} by ${name}`] = verdict;
-        }
-        console.log(JSON.stringify(results));
-        """;
-
     private const string Refused = "WebhookVerificationError";
     private readonly List<object> _cases = [];
     private WebhookWorld _world = null!;
@@ -57,8 +40,9 @@ public sealed class WebhookSignatureTests : IAsyncLifetime
         _world.Host.Clock.Advance(TimeSpan.FromSeconds(1));
         await AddNextAsync("rotated", made.Secret, rotated.Secret);
 
-        var verdicts = JsonNode.Parse(await NodePackages.RunAsync("node",
-            ["-e", VerifyScript, await NodePackages.FolderAsync()], JsonSerializer.Serialize(_cases, Core.Common.Json.Options)))!.AsObject();
+        var (code, output) = await NodeTools.RunScriptAsync("verify.mjs", input: JsonSerializer.Serialize(_cases, Core.Common.Json.Options));
+        Assert.True(code == 0, output);
+        var verdicts = JsonNode.Parse(output)!.AsObject();
         string[] valid = ["valid", "just in time", "rotating, old secret", "rotating, new secret", "rotated, new secret"];
         string[] refused = ["another secret", "tampered body", "tampered id", "tampered time", "stale", "rotated, old secret"];
         Assert.Equal((valid.Length + refused.Length) * 2, verdicts.Count);
