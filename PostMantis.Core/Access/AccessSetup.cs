@@ -9,6 +9,7 @@ public static class AccessSetup
     {
         services.AddScoped<ApiKeys>();
         services.AddSingleton<ApiKeyCache>();
+        services.AddSingleton<KeyRefusals>();
         services.AddSignIn();
         services.AddOptions<ApiRateLimitOptions>().BindConfiguration(ApiRateLimitOptions.Section)
             .ValidateDataAnnotations().ValidateOnStart();

@@ -29,6 +29,12 @@ public sealed class ApiKey
     public DateTimeOffset? LastUsedAt { get; set; }
     public DateTimeOffset? RevokedAt { get; set; }
 
+    /// <summary>When its daily cap refused a post last.</summary>
+    public DateTimeOffset? RefusedAt { get; private set; }
+
+    /// <summary>How many posts the cap refused on the UTC day of <see cref="RefusedAt"/>.</summary>
+    public int RefusedCount { get; private set; }
+
     internal sealed class Configuration : IEntityTypeConfiguration<ApiKey>
     {
         public void Configure(EntityTypeBuilder<ApiKey> key)

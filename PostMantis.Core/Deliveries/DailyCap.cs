@@ -9,6 +9,12 @@ namespace PostMantis.Core.Deliveries;
 /// <summary>Holds a key to its daily cap: posts accepted per UTC day, exact under concurrency.</summary>
 internal sealed class DailyCap(PostMantisDb db, TimeProvider time)
 {
+    private const string Bucket = "dailyCap";
+
+    /// <summary>Whether it is the cap that refused.</summary>
+    public static bool Is(ProblemException? refused) =>
+        refused?.Extensions.TryGetValue("bucket", out var bucket) == true && bucket is Bucket;
+
     /// <summary>When the UTC day of a moment began.</summary>
     public static DateTimeOffset DayOf(DateTimeOffset moment) => new(moment.UtcDateTime.Date, TimeSpan.Zero);
 
@@ -29,7 +35,7 @@ internal sealed class DailyCap(PostMantisDb db, TimeProvider time)
         throw new ProblemException(ProblemCode.RateLimited, $"This key may publish {cap} posts a day.",
             extensions: new Dictionary<string, object?>
             {
-                ["bucket"] = "dailyCap",
+                ["bucket"] = Bucket,
                 ["retryAfterSeconds"] = (int)Math.Ceiling((today.AddDays(1) - now).TotalSeconds),
             });
     }

@@ -10,7 +10,16 @@ namespace PostMantis.Core.Deliveries;
 /// <param name="AcceptedToday">Posts counted against its daily cap since midnight UTC; null without a cap.</param>
 /// <param name="AwaitingApproval">Posts that wait for a person.</param>
 /// <param name="Quiet">Deliveries that wait for its quiet hours to end.</param>
-public sealed record KeyActivity(int? AcceptedToday, int AwaitingApproval, int Quiet);
+/// <param name="RefusedToday">Posts that its daily cap refused since midnight UTC.</param>
+public sealed record KeyActivity(int? AcceptedToday, int AwaitingApproval, int Quiet, int RefusedToday)
+{
+    /// <summary>Posts that the key's daily cap refused since midnight UTC.</summary>
+    public static int RefusedOn(ApiKey key, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        return key.RefusedAt >= DailyCap.DayOf(now) ? key.RefusedCount : 0;
+    }
+}
 
 /// <summary>Tells a person what holds back what a program of theirs asked for.</summary>
 public sealed class KeyActivityReader(PostMantisDb db, TimeProvider time)
@@ -30,6 +39,7 @@ public sealed class KeyActivityReader(PostMantisDb db, TimeProvider time)
         return new KeyActivity(accepted,
             await held.CountAsync(p => p.Status == PostStatus.AwaitingApproval, ct),
             await db.Deliveries.CountAsync(d => d.UserId == userId && d.Status == DeliveryStatus.Pending
-                && d.DeferReason == QuietHours.Reason && held.Any(p => p.Id == d.PostId), ct));
+                && d.DeferReason == QuietHours.Reason && held.Any(p => p.Id == d.PostId), ct),
+            KeyActivity.RefusedOn(key, time.GetUtcNow()));
     }
 }

@@ -18,7 +18,8 @@ namespace PostMantis.Core.Deliveries;
 /// Changes posts that exist: edit, delete, publish, approve, cancel, retry, resolve. The work item decides between these
 /// and a worker: whoever holds its row first goes first, and what a worker has claimed is no longer changed.
 /// </summary>
-public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvents events, AuditLog audit, TimeProvider time)
+public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvents events, AuditLog audit,
+    KeyRefusals refusals, TimeProvider time)
 {
     private readonly PostMantisDb _db = unit.Db;
 
@@ -29,7 +30,6 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
         ChangeAsync(caller, postId, ifRevision, Permission.Draft, PostActions.Update, async (held, now, token) =>
         {
             var (post, isDraft) = (held.Post, held.Post.Status == PostStatus.Draft);
-            if (!isDraft) caller.Require(Permission.Publish);
             List<Issue> issues = [];
             var input = Read(post, held.Deliveries, patch, issues);
             PostAcceptor.Refuse(issues, now);
@@ -112,7 +112,21 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
         }, ct);
 
     /// <summary>Publishes a draft, or moves an accepted post: now, or at <c>scheduledAt</c>.</summary>
-    public Task<AcceptedPost> PublishAsync(
+    public async Task<AcceptedPost> PublishAsync(
+        Caller caller, Guid postId, JsonObject body, int? ifRevision, CancellationToken ct)
+    {
+        try
+        {
+            return await TryPublishAsync(caller, postId, body, ifRevision, ct);
+        }
+        catch (ProblemException refused) when (DailyCap.Is(refused))
+        {
+            await refusals.RecordAsync(caller);
+            throw;
+        }
+    }
+
+    private Task<AcceptedPost> TryPublishAsync(
         Caller caller, Guid postId, JsonObject body, int? ifRevision, CancellationToken ct)
     {
         List<Issue> issues = [];
@@ -351,6 +365,9 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
         return unit.RunAsync(async token =>
         {
             var held = await HoldAsync(caller, postId, token);
+
+            // What was accepted is changed by those who may publish.
+            if (action == PostActions.Update && held.Post.Status != PostStatus.Draft) caller.Require(Permission.Publish);
             if (ifRevision is { } seen && seen != held.Post.Revision)
                 throw new ProblemException(ProblemCode.PreconditionFailed, "The post has changed since it was read.",
                     extensions: new Dictionary<string, object?> { ["currentRevision"] = held.Post.Revision });

@@ -20,12 +20,13 @@ public sealed partial class PostIntake
 {
     private const int MostPerGroup = 64;
     private readonly IServiceScopeFactory _scopes;
+    private readonly KeyRefusals _refusals;
     private readonly ILogger<PostIntake> _logger;
     private readonly Grouped<Creation, bool> _groups;
 
-    public PostIntake(IServiceScopeFactory scopes, ILogger<PostIntake> logger)
+    public PostIntake(IServiceScopeFactory scopes, KeyRefusals refusals, ILogger<PostIntake> logger)
     {
-        (_scopes, _logger) = (scopes, logger);
+        (_scopes, _refusals, _logger) = (scopes, refusals, logger);
         _groups = new Grouped<Creation, bool>(MostPerGroup, StoreAsync);
     }
 
@@ -47,6 +48,7 @@ public sealed partial class PostIntake
         ct.ThrowIfCancellationRequested();
         var isStored = !creation.GoesAlone && await _groups.AddAsync(creation);
         if (!isStored) await StoreAloneAsync(creation, ct);
+        if (DailyCap.Is(creation.Refused)) await _refusals.RecordAsync(caller);
         return creation.Refused is null ? (creation.Accepted, creation.First) : throw creation.Refused;
     }
 

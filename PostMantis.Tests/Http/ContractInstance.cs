@@ -58,18 +58,19 @@ public sealed class ContractInstance : IAsyncLifetime
         var spares = new List<Profile>();
         for (var i = 0; i < 3; i++) spares.Add(await Seed.ProfileAsync(Host, World.Person, $"Spare {i}"));
         Spares = spares;
-        ArtifactId = await UploadAsync();
+        ArtifactId = await UploadAsync(Host, Api);
     }
 
-    private async Task<string> UploadAsync()
+    /// <summary>An upload whose bytes have been sent, not completed yet.</summary>
+    internal static async Task<string> UploadAsync(PostMantisHost host, ApiClient api)
     {
-        var ticket = (await Api.PostAsync("/uploads",
+        var ticket = (await api.PostAsync("/uploads",
             $$"""{"fileName": "dot.png", "mimeType": "image/png", "fileSize": {{Dot.Length}}}""")).Data;
         using var bytes = new HttpRequestMessage(HttpMethod.Put, (string)ticket["uploadUrl"]!) { Content = new ByteArrayContent(Dot) };
         foreach (var (name, value) in ticket["requiredHeaders"]!.AsObject())
             if (!bytes.Content.Headers.TryAddWithoutValidation(name, (string)value!))
                 bytes.Headers.TryAddWithoutValidation(name, (string)value!);
-        using var answer = await Host.Client.SendAsync(bytes);
+        using var answer = await host.Client.SendAsync(bytes);
         answer.EnsureSuccessStatusCode();
         return (string)ticket["artifactId"]!;
     }

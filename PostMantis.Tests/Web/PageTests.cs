@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using System.Web;
 using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Core.Access;
@@ -78,13 +79,18 @@ public sealed class PageTests : IAsyncLifetime
             rules: new KeyRules(ApprovalRequired: true, DailyCap: 2, QuietFrom: now.AddHours(-1), QuietUntil: now.AddHours(1)));
         var (yes, no) = (await PublishAsync("Say yes to this"), await PublishAsync("Say no to this"));
         Assert.Equal("rateLimited", (await agent.PostAsync("/posts", PublishingWorld.Body("One too many", [page]).ToJsonString())).Code);
+        var draft = PublishingWorld.Body("Two too many", [page]);
+        draft["post"]!["draft"] = true;
+        var written = (string)(await agent.PostAsync("/posts", draft.ToJsonString())).Data["id"]!;
+        Assert.Equal("rateLimited", (await agent.PostAsync($"/posts/{written}/publish", "{}", ("Idempotency-Key", "two"))).Code);
 
         Assert.Contains("2 posts wait for your approval", await TextAsync("/"), StringComparison.Ordinal);
         var approvals = await TextAsync("/approvals");
-        foreach (var words in (string[])["Say yes to this", "Say no to this", "asked for by test", page.Name])
+        foreach (var words in (string[])["Say yes to this", "Say no to this", "asked for by test", page.Name, "test asked for more than its 2 posts a day"])
             Assert.Contains(words, approvals, StringComparison.Ordinal);
         var key = await TextAsync($"/keys/{agent.KeyId}");
-        foreach (var words in (string[])["2 posts wait for you", "2 of 2 today", "used up", "A person approves each post", "Say no to this", "Post approval requested"])
+        Assert.Equal(1, Regex.Count(key, "API key daily cap reached"));
+        foreach (var words in (string[])["2 posts wait for you", "2 of 2 today", "used up", "2 further posts were refused", "A person approves each post", "Say no to this", "Post approval requested"])
             Assert.Contains(words, key, StringComparison.Ordinal);
 
         using (var approved = await _ada.SubmitAsync("/approvals", $"approve-{yes}", Fields()))

@@ -33,7 +33,8 @@ public static class AuditWords
     {
         "published" or "approved" or "completed" or "connected" or "verified" => "good",
         "failed" or "signInFailed" or "lockedOut" => "bad",
-        "unknown" or "reauthRequired" or "expired" or "incomplete" or "declined" or "revoked" or "disconnected" or "disabled" => "warn",
+        "unknown" or "reauthRequired" or "expired" or "incomplete" or "declined" or "revoked" or "disconnected" or "disabled"
+            or "dailyCapReached" => "warn",
         "scheduled" or "deferred" => "plan",
         _ => "idle",
     };
