@@ -30,6 +30,9 @@ internal static class ApiDescription
         ProblemCode.Unavailable,
     ];
 
+    /// <summary>What a request for an upload is one of.</summary>
+    public static readonly Type[] Uploads = [typeof(V1.Uploads.SendUploadRequest), typeof(V1.Uploads.ImportUploadRequest)];
+
     private static readonly string[] Suffixes = ["Resource", "Response", "Request"];
 
     public static void AddApiDescription(this IServiceCollection services)
@@ -128,8 +131,8 @@ internal static class ApiDescription
             Description = "A key from the dashboard: pm_live_… or, for the sandbox only, pm_test_….",
         };
         document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
-        document.Components.Schemas[NameOf(typeof(ProblemResponse))] =
-            await context.GetOrCreateSchemaAsync(typeof(ProblemResponse), null, ct);
+        foreach (var type in (Type[])[typeof(ProblemResponse), .. Uploads])
+            document.Components.Schemas[NameOf(type)] = await context.GetOrCreateSchemaAsync(type, null, ct);
     }
 
     private static async Task DescribeAsync(

@@ -68,6 +68,12 @@ internal sealed partial class ApiDocument(
         foreach (var content in Operations(document).SelectMany(Contents).ToList())
             content["schema"] = Lift(content["schema"], schemas, isRoot: false);
         AddOptions(schemas);
+        schemas[ApiDescription.NameOf(typeof(V1.Uploads.CreateUploadRequest))] = new JsonObject
+        {
+            ["oneOf"] = new JsonArray([.. ApiDescription.Uploads.Select(type =>
+                (JsonNode)new JsonObject { ["$ref"] = Schemas + ApiDescription.NameOf(type) })]),
+            ["description"] = "A file to be sent, by name, type and size; or one to be imported, by url alone.",
+        };
         foreach (var operation in Operations(document)) Name(operation, schemas);
 
         var requests = RequestSchemas(document, schemas);
@@ -124,9 +130,10 @@ internal sealed partial class ApiDocument(
         if (isNullable) schema["type"] = schema["enum"] is null ? "object" : "string";
         if (!schemas.ContainsKey(type)) schemas[type] = schema.DeepClone();
         var reference = new JsonObject { ["$ref"] = Schemas + type };
-        return isNullable
-            ? new JsonObject { ["oneOf"] = new JsonArray(new JsonObject { ["type"] = "null" }, reference) }
-            : reference;
+        if (!isNullable) return reference;
+        var choice = new JsonObject { ["oneOf"] = new JsonArray(new JsonObject { ["type"] = "null" }, reference) };
+        if (schema["description"] is { } words) choice["description"] = words.DeepClone();
+        return choice;
     }
 
     // A parameter that takes the names of a type is of that type.

@@ -92,8 +92,11 @@ internal sealed class ToolSchemas(ApiDocument document)
         }
         if (Body(operation, document) is { } body)
         {
-            foreach (var (name, property) in body["properties"]!.AsObject()) properties[name] = property!.DeepClone();
-            required.AddRange((body["required"] as JsonArray ?? []).Select(n => (string)n!));
+            // Several shapes stand side by side: models do not take a choice at the top of an input.
+            var shapes = (body["oneOf"] as JsonArray)?.Select(shape => Resolve(shape!.AsObject(), document)).ToList() ?? [body];
+            foreach (var (name, property) in shapes.SelectMany(shape => shape["properties"]!.AsObject()))
+                properties[name] = property!.DeepClone();
+            if (shapes.Count == 1) required.AddRange((body["required"] as JsonArray ?? []).Select(n => (string)n!));
         }
         if (tool.Operation == "CreatePost") Choose(properties, required, document);
         var schema = new JsonObject
@@ -174,8 +177,11 @@ internal sealed class ToolSchemas(ApiDocument document)
             if (node is not JsonObject { } holder || (string?)(holder["$ref"] as JsonValue) is not { } reference) return;
             var name = reference[Components.Length..];
             if (found.ContainsKey(name)) return;
-            var component = document["components"]!["schemas"]![name]!;
-            found[name] = component.DeepClone();
+            var component = document["components"]!["schemas"]![name]!.DeepClone();
+
+            // A tool's arguments are no form.
+            if (name == "Media") component["properties"]!.AsObject().Remove("file");
+            found[name] = component;
             Follow(component);
         }
     }
@@ -183,11 +189,14 @@ internal sealed class ToolSchemas(ApiDocument document)
     /// <summary>The documented body of an operation, its component resolved.</summary>
     public static JsonObject? Body(JsonObject operation, JsonObject document)
     {
-        if (operation["requestBody"]?["content"]?["application/json"]?["schema"] is not JsonObject schema) return null;
-        return (string?)schema["$ref"] is { } reference
-            ? document["components"]!["schemas"]![reference[Components.Length..]]!.AsObject()
-            : schema;
+        return operation["requestBody"]?["content"]?["application/json"]?["schema"] is JsonObject schema
+            ? Resolve(schema, document)
+            : null;
     }
+
+    private static JsonObject Resolve(JsonObject schema, JsonObject document) => (string?)schema["$ref"] is { } reference
+        ? document["components"]!["schemas"]![reference[Components.Length..]]!.AsObject()
+        : schema;
 
     public static IEnumerable<JsonObject> Parameters(JsonObject operation) =>
         (operation["parameters"] as JsonArray ?? []).Select(parameter => parameter!.AsObject());

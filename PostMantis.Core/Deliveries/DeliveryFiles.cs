@@ -25,7 +25,10 @@ internal sealed class DeliveryFiles(
     public async Task<LoadedFiles> LoadAsync(Delivery delivery, IProvider provider,
         IReadOnlyDictionary<string, string> account, CancellationToken ct)
     {
-        var ids = PostMedia.Of(delivery.Content).Select(item => item.ArtifactId).Distinct().ToArray();
+        // A file that is named twice is one file: asked for once with borders, it has them wherever they are needed.
+        var fits = PostMedia.Of(delivery.Content).GroupBy(item => item.ArtifactId)
+            .ToDictionary(same => same.Key, same => same.Max(item => item.Fit));
+        var ids = fits.Keys.ToArray();
         if (ids.Length == 0) return LoadedFiles.None;
         Dictionary<Guid, Artifact> artifacts;
         await using (var scope = scopes.CreateAsyncScope())
@@ -35,7 +38,7 @@ internal sealed class DeliveryFiles(
         Dictionary<Guid, PublishFile> files = [];
         foreach (var id in ids)
         {
-            var (file, error) = await LoadAsync(artifacts.GetValueOrDefault(id), rules, provider.DisplayName, ct);
+            var (file, error) = await LoadAsync(artifacts.GetValueOrDefault(id), rules, provider.DisplayName, fits[id], ct);
             if (error is not null) return new LoadedFiles(files, error);
             files[id] = file!;
         }
@@ -43,10 +46,10 @@ internal sealed class DeliveryFiles(
     }
 
     private async Task<(PublishFile? File, DeliveryError? Error)> LoadAsync(
-        Artifact? artifact, MediaRules? rules, string network, CancellationToken ct)
+        Artifact? artifact, MediaRules? rules, string network, MediaFit? fit, CancellationToken ct)
     {
         if (artifact?.Facts is not { } facts) return (null, MediaErrors.Of(artifact));
-        var plan = ContentRules.PlanMedia(facts, rules, versions.Tools, network);
+        var plan = ContentRules.PlanMedia(facts, rules, versions.Tools, network, fit);
         if (plan.Verdict == MediaVerdict.Refuse) return (null, MediaErrors.Of(plan.Issues));
         if (plan.Recipe is not { } recipe)
         {

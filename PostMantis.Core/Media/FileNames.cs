@@ -5,7 +5,7 @@ using PostMantis.Core.Media.Inspection;
 namespace PostMantis.Core.Media;
 
 /// <summary>What people may call a file: one name, without folders and without what cannot be seen.</summary>
-internal static class FileNames
+public static class FileNames
 {
     /// <summary>Longest name in UTF-16 units.</summary>
     public const int Most = 255;

@@ -22,7 +22,9 @@ public sealed record ReceivedFile(
 public sealed class Uploads(UnitOfWork unit, IMediaStore store, ArtifactReader reader, ArtifactSettler settler,
     MediaQuota quota, Imports imports, IOptions<MediaOptions> options, TimeProvider time)
 {
-    private const int MostUrl = 2_000;
+    /// <summary>Longest address to import from.</summary>
+    public const int MostUrl = 2_000;
+
     private readonly PostMantisDb _db = unit.Db;
 
     /// <summary>Reserves an upload or starts an import (contract §3, POST /uploads).</summary>

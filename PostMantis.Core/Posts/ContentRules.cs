@@ -203,10 +203,11 @@ public static class ContentRules
         ArgumentNullException.ThrowIfNull(media);
         ArgumentNullException.ThrowIfNull(facts);
         var known = media.Select(item => facts(item.ArtifactId)).ToArray();
-        if (known.All(f => f is not null)) return MediaPlanner.Plan([.. known.OfType<MediaFacts>()], rules, tools, network).Issues;
+        if (known.All(f => f is not null))
+            return MediaPlanner.Plan([.. known.OfType<MediaFacts>()], rules, tools, network, [.. media.Select(item => item.Fit)]).Issues;
         return known.SelectMany((one, i) => one is null
             ? []
-            : MediaPlanner.Plan([one], rules, tools, network).Items[0].Issues
+            : PlanMedia(one, rules, tools, network, media[i].Fit).Issues
                 .Select(issue => issue with { Pointer = $"/{i}{issue.Pointer[2..]}" }));
     }
 
@@ -232,7 +233,7 @@ public static class ContentRules
         PlannedMedia Planned(string at, MediaItem item, MediaRules? rules)
         {
             if (facts(item.ArtifactId) is not { } known) return new PlannedMedia(at, item, null);
-            var plan = PlanMedia(known, rules, tools, provider.DisplayName);
+            var plan = PlanMedia(known, rules, tools, provider.DisplayName, item.Fit);
             return new PlannedMedia(at, item, plan with
             {
                 Issues = [.. plan.Issues.Select(issue => issue with
@@ -245,10 +246,12 @@ public static class ContentRules
 
     /// <summary>What becomes of one file, whatever stands beside it.</summary>
     /// <param name="rules">Null: the network asks nothing.</param>
-    public static MediaPlanItem PlanMedia(MediaFacts facts, MediaRules? rules, MediaTools tools, string network) =>
+    /// <param name="fit">What its author asked for where its shape is not taken.</param>
+    public static MediaPlanItem PlanMedia(
+        MediaFacts facts, MediaRules? rules, MediaTools tools, string network, MediaFit? fit = null) =>
         rules is null
             ? new MediaPlanItem(MediaVerdict.Keep, null, [])
-            : MediaPlanner.Plan([facts], rules, tools, network).Items[0];
+            : MediaPlanner.Plan([facts], rules, tools, network, [fit]).Items[0];
 
     // The post's own media, then those of each part: a part is a post of its own to a network, but needs no media.
     private static IEnumerable<(string At, IReadOnlyList<MediaItem> Items, MediaRules? Rules)> Lists(

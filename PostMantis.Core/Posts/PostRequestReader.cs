@@ -107,13 +107,18 @@ public static class PostRequestReader
             var url = item.String("url", min: 1, max: MostUrl);
             var alt = item.String("alt", max: MostAlt);
             var cover = item.Integer("coverAtMs", 0, int.MaxValue, "ms");
+            var fit = item.OneOf<MediaFit>("fit");
+            var namesFile = item.Has("file");
             item.Finish();
-            if (item.Has("artifactId") == item.Has("url"))
+            if (namesFile)
+                owner.Issues.Add(new Issue(item.At("file"), Rule.Unsupported, "Only a form brings files with it.",
+                    Fix: "Send multipart/form-data with a part of this name, or upload the file and give its artifactId."));
+            else if (item.Has("artifactId") == item.Has("url"))
                 owner.Issues.Add(new Issue(at, Rule.Required, "Give either artifactId or url."));
             else if (url is not null)
-                media.Add(new MediaItem(Guid.Empty, alt, cover) { Url = url });
+                media.Add(new MediaItem(Guid.Empty, alt, cover, fit) { Url = url });
             else if (artifactId is { } id)
-                media.Add(new MediaItem(id, alt, cover));
+                media.Add(new MediaItem(id, alt, cover, fit));
         }
         return media;
     }

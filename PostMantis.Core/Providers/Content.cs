@@ -3,8 +3,16 @@ namespace PostMantis.Core.Providers;
 /// <summary>A link shown as a card where the network has cards.</summary>
 public sealed record LinkCard(string Url);
 
+/// <summary>What may be done to a picture whose shape a network does not take.</summary>
+public enum MediaFit
+{
+    /// <summary>It is set upon a white ground of a shape that is taken; nothing of it is cut away.</summary>
+    Pad,
+}
+
 /// <summary>One media file of a post, by artifact.</summary>
-public sealed record MediaItem(Guid ArtifactId, string? Alt = null, long? CoverAtMs = null)
+/// <param name="Fit">Null: a picture of the wrong shape is refused.</param>
+public sealed record MediaItem(Guid ArtifactId, string? Alt = null, long? CoverAtMs = null, MediaFit? Fit = null)
 {
     /// <summary>Where a request asks for it to be imported from; an artifact stands for it before anything is stored.</summary>
     [System.Text.Json.Serialization.JsonIgnore]

@@ -18,6 +18,7 @@ internal static partial class ClientGenerator
         var lowered = (JsonObject)document.DeepClone();
         lowered["openapi"] = "3.0.3";
         lowered.Remove("webhooks");
+        Join(lowered["components"]!["schemas"]!.AsObject());
         Lower(lowered);
         foreach (var operation in lowered["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()).Select(m => m.Value!))
             Plain(operation.AsObject());
@@ -66,6 +67,21 @@ internal static partial class ClientGenerator
 
         // Files go with a post by hand: the generator has no words for parts that name themselves.
         (operation["requestBody"]?["content"] as JsonObject)?.Remove("multipart/form-data");
+    }
+
+    // A choice between objects is one class with the members of all: the generator knows no unions.
+    private static void Join(JsonObject schemas)
+    {
+        foreach (var (_, schema) in schemas)
+        {
+            if (schema!["oneOf"] is not JsonArray choices || choices.Any(choice => choice!["$ref"] is null)) continue;
+            var properties = choices.SelectMany(choice => schemas[((string)choice!["$ref"]!).Split('/')[^1]]!["properties"]!.AsObject())
+                .Select(property => KeyValuePair.Create(property.Key, property.Value?.DeepClone())).ToList();
+            schema.AsObject().Remove("oneOf");
+            schema["type"] = "object";
+            schema["properties"] = new JsonObject(properties);
+            schema["additionalProperties"] = false;
+        }
     }
 
     private static void Lower(JsonNode? node)

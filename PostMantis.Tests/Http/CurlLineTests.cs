@@ -17,7 +17,10 @@ public sealed partial class CurlLineTests(ContractInstance instance) : IClassFix
         var script = "set -euo pipefail\ncurl() { command curl --fail-with-body --silent --show-error \"$@\"; echo; }\n"
             + $"export KEY={instance.Api.Key} API={instance.Host.Address.AbsoluteUri}api/v1\n"
             + Placeholder().Replace(Given().Replace(blocks, ""), gap => Fill(gap.Value));
-        var (code, output) = await Programs.RunAsync("bash", ["-c", script]);
+        var folder = Directory.CreateTempSubdirectory("postmantis-curl");
+        await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "card.png"), ContractInstance.Dot, TestContext.Current.CancellationToken);
+        var (code, output) = await Programs.RunAsync("bash", ["-c", script], folder: folder.FullName);
+        folder.Delete(recursive: true);
         Assert.True(code == 0, $"{page}: {output}");
         Assert.Contains("\"data\"", output, StringComparison.Ordinal);
     }

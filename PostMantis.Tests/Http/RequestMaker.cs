@@ -66,7 +66,7 @@ internal sealed class RequestMaker(JsonObject document, Random random, DateTimeO
             "object" => Object(schema, depth),
             "array" => new JsonArray([.. Enumerable.Range(0, depth > MostDepth ? 0 : name == "profiles" ? 1 : random.Next(0, 3)).Select(_ =>
                 schema["items"] is { } item ? Value(item, name, depth + 1) : null)]),
-            "integer" => Whole(schema),
+            "integer" => name == "fileSize" && Chance(0.5) ? ContractInstance.Dot.Length : Whole(schema),
             "number" => Math.Round(random.NextDouble() * 1000, 2),
             "boolean" => Chance(0.5),
             "string" => String(schema, name),
@@ -120,7 +120,15 @@ internal sealed class RequestMaker(JsonObject document, Random random, DateTimeO
     // One step down a random path; where options begin it stops, for a draft keeps what a network refuses.
     private void Break(JsonObject schema, JsonNode? value)
     {
-        if (value is not JsonObject made || schema["properties"] is not JsonObject properties) return;
+        if (value is not JsonObject made) return;
+        if (schema["oneOf"] is JsonArray choices)
+        {
+            // That one of the choices which it was made of.
+            Break(choices.Select(choice => Resolve(choice!)).First(choice =>
+                made.All(member => choice["properties"]?[member.Key] is not null)), value);
+            return;
+        }
+        if (schema["properties"] is not JsonObject properties) return;
         if (schema["additionalProperties"]?.GetValueKind() == System.Text.Json.JsonValueKind.False && Chance(0.2))
         {
             made["noSuchMember"] = 1;

@@ -14,7 +14,7 @@ internal sealed class SecurityHeaders(RequestDelegate next, IOptions<MediaOption
 
     // Files go to a bucket directly, from the page that sends them.
     private readonly string _policy = media.Value is { Store: MediaStoreKind.S3, S3: var s3 }
-        ? $"connect-src 'self' {s3.ServiceUrl?.GetLeftPart(UriPartial.Authority) ?? "https://*.amazonaws.com"}; {Policy}"
+        ? $"connect-src 'self' {BucketOf(s3)}; {Policy}"
         : Policy;
 
     private const string FormTargets = "pm-form-targets";
@@ -28,6 +28,13 @@ internal sealed class SecurityHeaders(RequestDelegate next, IOptions<MediaOption
     /// <summary>Lets this page's forms be answered by a redirect to <paramref name="address"/>: browsers ask for that too.</summary>
     public static void AllowFormsTo(HttpContext http, Uri address) =>
         http.Items[FormTargets] = $"{http.Items[FormTargets]} {address.GetLeftPart(UriPartial.Authority)}";
+
+    private static string BucketOf(S3Options s3) => s3.ServiceUrl switch
+    {
+        null => "https://*.amazonaws.com",
+        { } url when s3.PathStyle => url.GetLeftPart(UriPartial.Authority),
+        { } url => $"{url.Scheme}://{s3.Bucket}.{url.Authority}",
+    };
 
     public Task InvokeAsync(HttpContext http)
     {

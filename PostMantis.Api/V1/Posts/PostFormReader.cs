@@ -53,9 +53,10 @@ internal static class PostFormReader
     /// <summary>Longest form in bytes.</summary>
     public const long MostBytes = 25L << 20;
 
-    private const string Payload = "payload";
-    private const int MostName = 100;
+    /// <summary>Longest name of a part.</summary>
+    public const int MostName = 100;
 
+    private const string Payload = "payload";
     public static bool IsForm(HttpRequest request) => MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
         && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase);
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using PostMantis.Core.Posts;
+using PostMantis.Core.Providers;
 
 namespace PostMantis.Api.V1.Posts;
 
@@ -70,14 +71,18 @@ internal sealed record PartRequest(
     [property: StringLength(PostInput.MostText, MinimumLength = 1)] string Body,
     [property: MaxLength(PostInput.MostMedia)] IReadOnlyList<MediaRequest>? Media);
 
-/// <summary>One media file: either an artifact or a URL to import.</summary>
+/// <summary>One media file: an artifact, a URL to import, or a file of the form.</summary>
+/// <param name="File">In multipart/form-data alone: the name of the part that is the file.</param>
 /// <param name="Alt">What it shows, for those who do not see it.</param>
 /// <param name="CoverAtMs">Where in a video its cover is taken.</param>
+/// <param name="Fit">For a picture whose shape a network does not take: pad sets it upon white. Absent: it is refused.</param>
 internal sealed record MediaRequest(
     Guid? ArtifactId,
     [property: StringLength(PostInput.MostUrl, MinimumLength = 1)] string? Url,
+    [property: StringLength(PostFormReader.MostName, MinimumLength = 1)] string? File,
     [property: MaxLength(PostInput.MostAlt)] string? Alt,
-    [property: Range(0, int.MaxValue)] int? CoverAtMs);
+    [property: Range(0, int.MaxValue)] int? CoverAtMs,
+    MediaFit? Fit);
 
 /// <summary>What one profile gets instead.</summary>
 /// <param name="Options">Merged over <c>providerOptions</c> of its provider.</param>

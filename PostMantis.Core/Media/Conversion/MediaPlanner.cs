@@ -47,14 +47,14 @@ public static class MediaPlanner
 
     /// <summary>Plans <paramref name="items"/> for a network.</summary>
     /// <param name="network">Its name in messages.</param>
-    /// <param name="pad">Whether a picture of the wrong shape may get white borders; asked for by the author.</param>
-    public static MediaPlan Plan(
-        IReadOnlyList<MediaFacts> items, MediaRules rules, MediaTools tools, string network, bool pad = false)
+    /// <param name="fits">What the author asked for where a picture's shape is not taken, item by item.</param>
+    public static MediaPlan Plan(IReadOnlyList<MediaFacts> items, MediaRules rules, MediaTools tools, string network,
+        IReadOnlyList<MediaFit?>? fits = null)
     {
         ArgumentNullException.ThrowIfNull(items);
         ArgumentNullException.ThrowIfNull(rules);
         ArgumentNullException.ThrowIfNull(tools);
-        var planned = items.Select((facts, i) => new Draft(facts, $"/{i}", network, tools, pad)
+        var planned = items.Select((facts, i) => new Draft(facts, $"/{i}", network, tools, fits?[i] == MediaFit.Pad)
             .Decide(rules.Rules.FirstOrDefault(r => r.Kind == facts.Kind && r.Animated == facts.IsAnimated))).ToArray();
         List<Issue> issues = [.. planned.SelectMany(p => p.Issues)];
         issues.AddRange(Together(items, rules, network));
@@ -174,7 +174,7 @@ public static class MediaPlanner
                 if (!pad || facts.IsAnimated || facts.Kind != MediaKind.Image)
                     Refuse(Rule.OutOfRange, $"{network} does not take this shape (width ÷ height).",
                         aspect < low ? low : high, Math.Round(aspect, 4), "ratio",
-                        facts.Kind == MediaKind.Image ? "Crop it, or ask for borders." : "Crop it.");
+                        facts.Kind == MediaKind.Image ? "Crop it, or ask for white borders with fit: pad." : "Crop it.");
                 else if (aspect < low)
                 {
                     (padWidth, padHeight) = ((int)Math.Ceiling(height * low), height);

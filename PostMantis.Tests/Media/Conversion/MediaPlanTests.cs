@@ -174,7 +174,7 @@ public sealed class MediaPlanTests : IDisposable
         var refused = MediaPlanner.Plan([facts], _jpegOnly, _tools, "Network").Issues.Single();
         Assert.Equal((Rule.OutOfRange, (double?)0.8, (double?)0.3333, "ratio"),
             (refused.Rule, refused.Limit, refused.Actual, refused.Unit));
-        var asked = MediaPlanner.Plan([facts], _jpegOnly, _tools, "Network", pad: true);
+        var asked = MediaPlanner.Plan([facts], _jpegOnly, _tools, "Network", [MediaFit.Pad]);
         Assert.Empty(asked.Issues);
         var made = await _converter.ConvertAsync(path, facts, asked.Items[0].Recipe!, path + ".padded", null,
             TestContext.Current.CancellationToken);

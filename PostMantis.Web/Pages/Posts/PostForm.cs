@@ -67,14 +67,14 @@ internal sealed class PostForm
         };
         foreach (var text in form["profiles"])
             if (Guid.TryParseExact(text, "D", out var id)) read.Profiles.Add(id);
-        var (dropped, kept) = (form["drop"].ToHashSet(), form["everywhere"].ToHashSet());
+        var (dropped, kept, padded) = (form["drop"].ToHashSet(), form["everywhere"].ToHashSet(), form["pad"].ToHashSet());
         // A file just sent has not been asked about yet: it goes everywhere.
         var placed = form["placed"].ToHashSet();
         foreach (var text in form["media"].Where(text => !dropped.Contains(text)))
         {
             if (!Guid.TryParseExact(text, "D", out var id)) continue;
             read.Media.Add(new FormMedia(id, Lines(form[$"alt-{text}"].ToString()).Trim(), form[$"cover-{text}"].ToString().Trim(),
-                !placed.Contains(text) || kept.Contains(text)));
+                !placed.Contains(text) || kept.Contains(text), padded.Contains(text)));
         }
         foreach (var (name, texts) in form)
         {
@@ -302,7 +302,8 @@ internal sealed class PostForm
     }
 
     private static FormMedia Shown(MediaItem item, bool everywhere) => new(item.ArtifactId, item.Alt ?? "",
-        item.CoverAtMs is { } ms ? (ms / 1000m).ToString("0.###", CultureInfo.InvariantCulture) : "", everywhere);
+        item.CoverAtMs is { } ms ? (ms / 1000m).ToString("0.###", CultureInfo.InvariantCulture) : "", everywhere,
+        item.Fit == MediaFit.Pad);
 
     private static (Guid Id, string After)? Named(string prefix, string name) =>
         name.StartsWith(prefix, StringComparison.Ordinal) && name.Length >= prefix.Length + IdLength
@@ -322,6 +323,7 @@ internal sealed class PostForm
     {
         ["artifactId"] = item.Id.ToString(),
         ["alt"] = item.Alt.Length > 0 ? item.Alt : null,
+        ["fit"] = item.Pads ? CamelCase.Of(MediaFit.Pad) : null,
         ["coverAtMs"] = decimal.TryParse(item.Cover, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
             && seconds < int.MaxValue / 1000 ? (long)(seconds * 1000) : null,
     })]);

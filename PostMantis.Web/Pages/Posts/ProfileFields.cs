@@ -31,4 +31,5 @@ internal sealed class ProfileFields
 /// <param name="Alt">What it shows.</param>
 /// <param name="Cover">The second of a film whose picture is its cover, as it was written.</param>
 /// <param name="Everywhere">Whether every profile gets it; otherwise only those that choose it.</param>
-internal sealed record FormMedia(Guid Id, string Alt, string Cover = "", bool Everywhere = true);
+/// <param name="Pads">White borders where a network does not take the picture's shape.</param>
+internal sealed record FormMedia(Guid Id, string Alt, string Cover = "", bool Everywhere = true, bool Pads = false);

@@ -84,8 +84,9 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
       try {
         let from = 0;
         if (tries > 0) {
-          const stands = await fetch(ticket.url, { method: 'HEAD' });
-          from = Number(stands.headers.get('Upload-Offset') ?? 0);
+          // A bucket does not say, and its uploads begin anew.
+          const stands = await fetch(ticket.url, { method: 'HEAD' }).catch(() => null);
+          from = Number(stands?.headers.get('Upload-Offset') ?? 0);
         }
         return await put(ticket, file, from, show);
       } catch (error) {

@@ -1113,11 +1113,13 @@ export interface components {
          *     JSON Merge Patch in this shape) only what it changes.
          */
         CreatePost: {
+            /** @description The post itself. */
             post?: null | components["schemas"]["PostBody"];
             /** @description 1–50 profiles, each once. */
             profiles?: null | string[];
             /** @description At most 20. */
             media?: null | components["schemas"]["Media"][];
+            /** @description Options by provider, each in its own schema. */
             providerOptions?: null | components["schemas"]["ProviderOptions"];
             /** @description By profile id: a member absent inherits, empty clears. */
             overrides?: null | {
@@ -1127,19 +1129,7 @@ export interface components {
             allowDuplicate?: null | boolean;
         };
         /** @description A file to be sent, by name, type and size; or one to be imported, by url alone. */
-        CreateUpload: {
-            /** @description 1–255 characters, without a folder. */
-            fileName?: null | string;
-            /** @description What the file is; checked against its content on completion. */
-            mimeType?: null | string;
-            /**
-             * Format: int64
-             * @description Bytes, exactly; at most 1 GiB.
-             */
-            fileSize?: null | number;
-            /** @description Public http or https address to import from, instead of the three others. */
-            url?: null | string;
-        };
+        CreateUpload: components["schemas"]["SendUpload"] | components["schemas"]["ImportUpload"];
         /** @description Who made a post. */
         Creator: {
             type: components["schemas"]["ActorType"];
@@ -1425,6 +1415,11 @@ export interface components {
         HealthAnswer: {
             data: components["schemas"]["Health"];
         };
+        /** @description A file that is fetched. */
+        ImportUpload: {
+            /** @description Public http or https address. */
+            url: string;
+        };
         /** @description Options of Instagram. */
         InstagramOptions: {
             /**
@@ -1620,11 +1615,13 @@ export interface components {
             /** @description ISO 639 code of the text's language. */
             language?: string;
         };
-        /** @description One media file: either an artifact or a URL to import. */
+        /** @description One media file: an artifact, a URL to import, or a file of the form. */
         Media: {
             /** Format: uuid */
             artifactId?: null | string;
             url?: null | string;
+            /** @description In multipart/form-data alone: the name of the part that is the file. */
+            file?: null | string;
             /** @description What it shows, for those who do not see it. */
             alt?: null | string;
             /**
@@ -1632,6 +1629,7 @@ export interface components {
              * @description Where in a video its cover is taken.
              */
             coverAtMs?: null | number;
+            fit?: null | components["schemas"]["MediaFit"];
         };
         /** @description What would become of one file. */
         MediaCheck: {
@@ -1642,6 +1640,8 @@ export interface components {
             plan: null | components["schemas"]["MediaVerdict"];
             convertTo: null | components["schemas"]["MediaTarget"];
         };
+        /** @enum {string} */
+        MediaFit: "pad";
         /** @description One media file of a post, by artifact. */
         MediaItem: {
             /** Format: uuid */
@@ -1649,6 +1649,7 @@ export interface components {
             alt: null | string;
             /** Format: int64 */
             coverAtMs: null | number;
+            fit: null | components["schemas"]["MediaFit"];
         };
         /**
          * @description What a media file is to a reader.
@@ -1908,9 +1909,11 @@ export interface components {
              * @description RFC 3339 with Z or an offset; absent is now; at most 2 years ahead.
              */
             scheduledAt?: null | string;
+            /** @description A link shown as a card. */
             link?: null | components["schemas"]["Link"];
             /** @description Further parts, in order. */
             thread?: null | components["schemas"]["Part"][];
+            /** @description A further part of a thread, or the first comment. */
             firstComment?: null | components["schemas"]["Part"];
             /**
              * Format: int32
@@ -2220,6 +2223,7 @@ export interface components {
         };
         /** @description What the profile gets instead this time. */
         RetryDelivery: {
+            /** @description As an override, without a moment: a retry goes out now. */
             override?: null | components["schemas"]["RetryOverride"];
             /** @description Send it although another post said the same to the profile within 24 hours. */
             allowDuplicate?: null | boolean;
@@ -2245,6 +2249,18 @@ export interface components {
                 /** @enum {string} */
                 fault: "rejected" | "rateLimited" | "authRevoked" | "timeoutBeforeAccept" | "timeoutAfterAccept" | "slowProcessing" | "removedLater";
             }[];
+        };
+        /** @description A file that its owner will send. */
+        SendUpload: {
+            /** @description Without a folder. */
+            fileName: string;
+            /** @description What the file is; checked against its content on completion. */
+            mimeType: string;
+            /**
+             * Format: int64
+             * @description Bytes, exactly; at most 1 GiB.
+             */
+            fileSize: number;
         };
         /**
          * @description How a public call can be decided after its answer was lost (architecture, "Publishing").
@@ -2408,11 +2424,13 @@ export interface components {
              * @description The post that the rest would be an edit of.
              */
             postId?: null | string;
+            /** @description The post itself. */
             post?: null | components["schemas"]["PostBody"];
             /** @description 1–50 profiles, each once. */
             profiles?: null | string[];
             /** @description At most 20. */
             media?: null | components["schemas"]["Media"][];
+            /** @description Options by provider, each in its own schema. */
             providerOptions?: null | components["schemas"]["ProviderOptions"];
             /** @description By profile id: a member absent inherits, empty clears. */
             overrides?: null | {

@@ -5259,6 +5259,9 @@ namespace PostMantis.Client
     public partial class CreatePost
     {
 
+        /// <summary>
+        /// The post itself.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("post")]
         public PostBody? Post { get; set; } = default!;
 
@@ -5274,6 +5277,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("media")]
         public System.Collections.Generic.IReadOnlyList<Media>? Media { get; set; } = default!;
 
+        /// <summary>
+        /// Options by provider, each in its own schema.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("providerOptions")]
         public ProviderOptions? ProviderOptions { get; set; } = default!;
 
@@ -5299,7 +5305,7 @@ namespace PostMantis.Client
     {
 
         /// <summary>
-        /// 1–255 characters, without a folder.
+        /// Without a folder.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("fileName")]
         public string? FileName { get; set; } = default!;
@@ -5317,7 +5323,7 @@ namespace PostMantis.Client
         public long? FileSize { get; set; } = default!;
 
         /// <summary>
-        /// Public http or https address to import from, instead of the three others.
+        /// Public http or https address.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("url")]
         public string? Url { get; set; } = default!;
@@ -6181,6 +6187,21 @@ namespace PostMantis.Client
     }
 
     /// <summary>
+    /// A file that is fetched.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class ImportUpload
+    {
+
+        /// <summary>
+        /// Public http or https address.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("url")]
+        public string Url { get; set; } = default!;
+
+    }
+
+    /// <summary>
     /// Options of Instagram.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -6668,7 +6689,7 @@ namespace PostMantis.Client
     }
 
     /// <summary>
-    /// One media file: either an artifact or a URL to import.
+    /// One media file: an artifact, a URL to import, or a file of the form.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class Media
@@ -6681,6 +6702,12 @@ namespace PostMantis.Client
         public string? Url { get; set; } = default!;
 
         /// <summary>
+        /// In multipart/form-data alone: the name of the part that is the file.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("file")]
+        public string? File { get; set; } = default!;
+
+        /// <summary>
         /// What it shows, for those who do not see it.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("alt")]
@@ -6691,6 +6718,9 @@ namespace PostMantis.Client
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("coverAtMs")]
         public int? CoverAtMs { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("fit")]
+        public MediaFit? Fit { get; set; } = default!;
 
     }
 
@@ -6727,6 +6757,16 @@ namespace PostMantis.Client
 
     }
 
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    [System.Text.Json.Serialization.JsonConverter(typeof(KnownNames<MediaFit>))]
+    public enum MediaFit
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"pad")]
+        Pad = 0,
+
+    }
+
     /// <summary>
     /// One media file of a post, by artifact.
     /// </summary>
@@ -6742,6 +6782,9 @@ namespace PostMantis.Client
 
         [System.Text.Json.Serialization.JsonPropertyName("coverAtMs")]
         public long? CoverAtMs { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("fit")]
+        public MediaFit? Fit { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -7409,6 +7452,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("scheduledAt")]
         public System.DateTimeOffset? ScheduledAt { get; set; } = default!;
 
+        /// <summary>
+        /// A link shown as a card.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("link")]
         public Link? Link { get; set; } = default!;
 
@@ -7418,6 +7464,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("thread")]
         public System.Collections.Generic.IReadOnlyList<Part>? Thread { get; set; } = default!;
 
+        /// <summary>
+        /// A further part of a thread, or the first comment.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("firstComment")]
         public Part? FirstComment { get; set; } = default!;
 
@@ -8413,6 +8462,9 @@ namespace PostMantis.Client
     public partial class RetryDelivery
     {
 
+        /// <summary>
+        /// As an override, without a moment: a retry goes out now.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("override")]
         public RetryOverride? Override { get; set; } = default!;
 
@@ -8524,6 +8576,33 @@ namespace PostMantis.Client
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("faults")]
         public System.Collections.Generic.IReadOnlyList<Faults>? Faults { get; set; } = default!;
+
+    }
+
+    /// <summary>
+    /// A file that its owner will send.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.8.0.0 (NJsonSchema v11.6.2.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class SendUpload
+    {
+
+        /// <summary>
+        /// Without a folder.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("fileName")]
+        public string FileName { get; set; } = default!;
+
+        /// <summary>
+        /// What the file is; checked against its content on completion.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("mimeType")]
+        public string MimeType { get; set; } = default!;
+
+        /// <summary>
+        /// Bytes, exactly; at most 1 GiB.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("fileSize")]
+        public long FileSize { get; set; } = default!;
 
     }
 
@@ -8906,6 +8985,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("postId")]
         public System.Guid? PostId { get; set; } = default!;
 
+        /// <summary>
+        /// The post itself.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("post")]
         public PostBody? Post { get; set; } = default!;
 
@@ -8921,6 +9003,9 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("media")]
         public System.Collections.Generic.IReadOnlyList<Media>? Media { get; set; } = default!;
 
+        /// <summary>
+        /// Options by provider, each in its own schema.
+        /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("providerOptions")]
         public ProviderOptions? ProviderOptions { get; set; } = default!;
 
