@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -132,12 +133,20 @@ await page.GotoAsync("/keys/new");
 await page.GetByLabel("Name").FillAsync("Drafting agent");
 await page.GetByText("More rules").ClickAsync();
 await page.GetByLabel("A person approves each post").CheckAsync();
-await page.GetByLabel("Posts a day").FillAsync("3");
+await page.GetByLabel("Posts a day").FillAsync("2");
 await ClickAsync("Make the key");
 var agentKey = (await page.Locator("#key-text").InnerTextAsync()).Trim();
 program.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", agentKey);
 await CreateAsync("Three things an agent noticed in this week's numbers.", ["Studio Page", "Studio Notes"], scheduledInDays: 1);
 await CreateAsync("A question for everybody who plans posts on a Friday.", ["Studio Notes"], scheduledInDays: 2);
+try
+{
+    await CreateAsync("One thing more, for good measure.", ["Studio Notes"], scheduledInDays: 3);
+}
+catch (HttpRequestException refused) when (refused.StatusCode == HttpStatusCode.TooManyRequests)
+{
+    // Its posts for the day are used up, and the pages say so.
+}
 program.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
 await page.GotoAsync("/approvals");
 await ShootAsync("approvals");
