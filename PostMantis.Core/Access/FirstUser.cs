@@ -50,7 +50,8 @@ public sealed class FirstUser(
                 "This instance was started without a set-up token.", Fix: "Start it with SetupToken set."));
         var isRight = CryptographicOperations.FixedTimeEquals(
             SHA256.HashData(Encoding.UTF8.GetBytes(token?.Trim() ?? "")), SHA256.HashData(Encoding.UTF8.GetBytes(expected)));
-        if (!isRight) throw ProblemException.Invalid(new Issue("/token", Rule.NotFound, "This is not the set-up token."));
+        if (!isRight) throw ProblemException.Invalid(new Issue("/token", Rule.NotFound, "This is not the set-up token.",
+            Fix: "Copy it from where the instance was started."));
     }
 
     private static ProblemException Taken() =>
