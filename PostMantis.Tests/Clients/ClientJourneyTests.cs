@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -103,6 +104,20 @@ public sealed class ClientJourneyTests(RunningInstance instance) : IClassFixture
         foreach (var file in (string[])["dist/index.js", "dist/index.d.ts", "dist/schema.d.ts", "dist/webhooks.js", "README.md"])
             Assert.Contains($"\"{file}\"", files, StringComparison.Ordinal);
         Assert.DoesNotContain("src/", files, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("clients/dotnet/PostMantis.Client", "lib/net10.0/PostMantis.Client.dll")]
+    [InlineData("clients/cli", "tools/net10.0/any/DotnetToolSettings.xml")]
+    public async Task A_dotnet_package_can_be_packed(string project, string file)
+    {
+        var folder = Directory.CreateTempSubdirectory("postmantis-pack");
+        var (code, output) = await Programs.RunAsync("dotnet",
+            ["pack", project, "--no-build", "--no-restore", "-c", "Debug", "-nologo", "-v:q", "-nodeReuse:false", "-o", folder.FullName]);
+        Assert.True(code == 0, output);
+        await using var package = await ZipFile.OpenReadAsync(Assert.Single(folder.GetFiles("*.nupkg")).FullName, TestContext.Current.CancellationToken);
+        foreach (var name in (string[])[file, "README.md"]) Assert.Contains(package.Entries, entry => entry.FullName == name);
+        folder.Delete(recursive: true);
     }
 
     [Fact]
