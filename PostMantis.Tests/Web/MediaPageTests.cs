@@ -39,16 +39,8 @@ public sealed class MediaPageTests
         }, movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address, script: script);
-        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
-        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
-        await page.GetByLabel("Password").FillAsync("a long and quiet password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
-        await page.GotoAsync("/connect");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect", Exact = true }).ClickAsync();
-        await page.GetByLabel("Sandbox Studio").CheckAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
-        await page.GetByLabel("Studio Page").CheckAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect these" }).ClickAsync();
+        await Dashboard.SetUpAsync(page);
+        await Dashboard.ConnectAsync(page, "Studio Page");
 
         await page.GotoAsync("/posts/new");
         await page.GetByLabel("Studio Page").First.CheckAsync();

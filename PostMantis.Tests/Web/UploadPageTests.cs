@@ -35,13 +35,8 @@ public sealed partial class UploadPageTests : IDisposable
         }, builder => builder.Services.AddSingleton<IStartupFilter, CutOff>(), movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, _) = await chromium.OpenAsync(host.Address);
-        await SignUpAsync(page);
-        await page.GotoAsync("/connect");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect", Exact = true }).ClickAsync();
-        await page.GetByLabel("Sandbox Studio").CheckAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Allow" }).ClickAsync();
-        await page.GetByLabel("Studio Page").CheckAsync();
-        await page.GetByRole(AriaRole.Button, new() { Name = "Connect these" }).ClickAsync();
+        await Dashboard.SetUpAsync(page);
+        await Dashboard.ConnectAsync(page, "Studio Page");
 
         List<string> ranges = [];
         page.Request += (_, request) =>
@@ -87,7 +82,7 @@ public sealed partial class UploadPageTests : IDisposable
         }, builder => builder.WebHost.UseUrls(origin), movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address);
-        await SignUpAsync(page);
+        await Dashboard.SetUpAsync(page);
         List<string> sent = [];
         page.Request += (_, request) =>
         {
@@ -116,15 +111,6 @@ public sealed partial class UploadPageTests : IDisposable
     }
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-
-    private static async Task SignUpAsync(IPage page)
-    {
-        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
-        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
-        await page.GetByLabel("Password").FillAsync("a long and quiet password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
-    }
 
     // As a hand drops files that it holds over the page.
     private static async Task DropAsync(IPage page, params (string Name, string Type, byte[] Bytes)[] files)

@@ -53,6 +53,7 @@ public sealed class MediaPlanTests : IDisposable
         { "webp", "Convert", "Keep", "Keep" },
         { "alphaWebp", "Convert", "Keep", "Keep" },
         { "avif", "Convert", "Keep", "Convert" },
+        { "heic", "Convert", "Keep", "Convert" },
         { "bmp", "Convert", "Keep", "Convert" },
         { "tiff", "Convert", "Keep", "Convert" },
         { "gif", "Convert", "Keep", "Keep" },
@@ -76,7 +77,7 @@ public sealed class MediaPlanTests : IDisposable
     public async Task What_is_kept_or_converted_fits_and_what_is_refused_could_not(
         string name, string jpegOnly, string twoMegabytes, string sandbox)
     {
-        Assert.SkipWhen(name is "mp4" or "webm" && MediaCorpus.NoFfmpeg is not null, MediaCorpus.NoFfmpeg ?? "");
+        Assert.SkipWhen(name is "heic" or "mp4" or "webm" && MediaCorpus.NoFfmpeg is not null, MediaCorpus.NoFfmpeg ?? "");
         var path = await MediaCorpus.MakeAsync(_folder, name);
         var facts = (await _inspector.InspectAsync(path, TestContext.Current.CancellationToken)).Facts!;
         await HoldsAsync(path, facts, _jpegOnly, jpegOnly);

@@ -66,6 +66,16 @@ public sealed class MediaInspectionTests : IDisposable
         Assert.True((await FactsAsync(MediaCorpus.Image(format, alpha: true))).HasAlpha);
 
     [Fact]
+    public async Task A_picture_of_a_phone_is_known_and_one_that_is_cut_off_is_refused()
+    {
+        Assert.SkipWhen(MediaCorpus.NoFfmpeg is not null, MediaCorpus.NoFfmpeg ?? "");
+        var heic = await MediaCorpus.HeicAsync();
+        var facts = await FactsAsync(heic);
+        Assert.Equal((MediaKind.Image, "image/heic", 320, 240), (facts.Kind, facts.MimeType, facts.Width, facts.Height));
+        await RefusedAsync(RefusalCodes.Truncated, heic[..^200]);
+    }
+
+    [Fact]
     public async Task Cmyk_and_gray_are_told_from_rgb()
     {
         Assert.Equal(ColourModel.Cmyk, (await FactsAsync(MediaCorpus.Cmyk())).Colour);
