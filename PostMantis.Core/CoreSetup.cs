@@ -35,6 +35,7 @@ public static class CoreSetup
         services.AddScoped<UnitOfWork>();
         services.AddScoped<PendingRows>();
         services.AddScoped<SchemaKeeper>();
+        services.AddScoped<MonthlyPartitions>();
         services.AddProviders();
         services.AddScoped<EventWriter>();
         services.AddScoped<Sequencer>();

@@ -6,7 +6,8 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Outbox;
 
 /// <summary>
-/// Something that happened, saved with the change that caused it and never changed: its number is a row of its own.
+/// Something that happened, saved with the change that caused it and never changed: its number is a row of its own. Months
+/// are ranges of ids, and partitions.
 /// </summary>
 public sealed class Event
 {
@@ -32,7 +33,9 @@ public sealed class Event
         public void Configure(EntityTypeBuilder<Event> e)
         {
             e.ToTable("events");
-            e.Property(x => x.Data).AsJson();
+
+            // As it was written: nothing looks into it, and it is sent as it is.
+            e.Property(x => x.Data).AsJson().HasColumnType("json");
             e.HasIndex(x => new { x.PostId, x.Id }).HasFilter("post_id IS NOT NULL");
         }
     }

@@ -15,10 +15,13 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
 
     /// <summary>Makes the months around <paramref name="now"/> and drops those that ended before what is kept.</summary>
     /// <param name="table">A name from code.</param>
-    public Task KeepAsync(string table, DateTimeOffset now, TimeSpan keepFor, CancellationToken ct) =>
+    /// <param name="users">Tables, and their columns, that name rows: a row that is named stays, and its month.</param>
+    public Task KeepAsync(string table, DateTimeOffset now, TimeSpan keepFor, CancellationToken ct,
+        params (string Table, string Column)[] users) =>
         unit.RunAsync(async token =>
         {
             var present = await ReadAsync(table, token);
+            List<string> over = [];
             var first = new DateTimeOffset(now.UtcDateTime.Year, now.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
             await using var changes = unit.Batch();
             for (var month = first.AddMonths(-MonthsBack); month <= first.AddMonths(MonthsAhead); month = month.AddMonths(1))
@@ -28,12 +31,28 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
             var kept = now - keepFor;
             foreach (var name in present.Where(name => MonthOf(table, name)?.AddMonths(1) <= kept))
             {
+                if (!await IsNamedAsync(name, users, token)) over.Add(name);
+            }
+            foreach (var name in over)
+            {
                 changes.Add($"ALTER TABLE {table} DETACH PARTITION {name}");
                 changes.Add($"DROP TABLE {name}");
             }
-            changes.Add($"DELETE FROM {table}_default WHERE id < $1", Ids.Lowest(kept));
+            var free = string.Concat(users.Select(u => $" AND NOT EXISTS (SELECT FROM {u.Table} u WHERE u.{u.Column} = d.id)"));
+            changes.Add($"DELETE FROM {table}_default d WHERE id < $1{free}", Ids.Lowest(kept));
             await changes.RunAsync(token);
         }, ct);
+
+    private async Task<bool> IsNamedAsync(string partition, (string Table, string Column)[] users, CancellationToken ct)
+    {
+        if (users.Length == 0) return false;
+        await using var batch = unit.Batch();
+        batch.Add("SELECT " + string.Join(" OR ", users.Select(u =>
+            $"EXISTS (SELECT FROM {partition} p JOIN {u.Table} u ON u.{u.Column} = p.id)")));
+        await using var rows = await batch.ReadAsync(ct);
+        await rows.ReadAsync(ct);
+        return rows.GetBoolean(0);
+    }
 
     // One replica at a time, and none that makes writers wait for long.
     private async Task<List<string>> ReadAsync(string table, CancellationToken ct)

@@ -97,7 +97,7 @@ public sealed class PendingRows
         columns.Add(e => e.Event.DeliveryId);
         columns.Add(e => e.Event.ProfileId);
         columns.Add(e => e.Event.Provider);
-        columns.Json(e => e.Data);
+        columns.JsonText(e => e.Data);
         columns.Add(e => e.Event.Traceparent);
         columns.Add(e => e.Event.CreatedAt);
     }

@@ -24,10 +24,15 @@ public sealed class SqlColumns<TRow>(NpgsqlBatchCommand command, IReadOnlyList<T
         Json(row => value(row) is { } some ? JsonSerializer.Serialize(some, Common.Json.Options) : null);
 
     /// <summary>A jsonb column of JSON that is written out already; null stays null.</summary>
-    public void Json(Func<TRow, string?> value) => command.Parameters.Add(new NpgsqlParameter<string?[]>
+    public void Json(Func<TRow, string?> value) => Json(value, NpgsqlDbType.Jsonb);
+
+    /// <summary>As <see cref="Json(Func{TRow, string?})"/>, for a column that keeps the text as it is.</summary>
+    public void JsonText(Func<TRow, string?> value) => Json(value, NpgsqlDbType.Json);
+
+    private void Json(Func<TRow, string?> value, NpgsqlDbType type) => command.Parameters.Add(new NpgsqlParameter<string?[]>
     {
         TypedValue = Values(value),
-        NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb,
+        NpgsqlDbType = NpgsqlDbType.Array | type,
     });
 
     private T[] Values<T>(Func<TRow, T> value)

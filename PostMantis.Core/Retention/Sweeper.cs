@@ -7,15 +7,16 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Retention;
 
 /// <summary>
-/// Erases what is kept for a time only, in small batches that each commit: old events, remembered answers to idempotency
-/// keys, invitations nobody accepted. Replicas may sweep at once.
+/// Erases what is kept for a time only, in small batches that each commit: the numbers of old events, with which they leave
+/// the feed, remembered answers to idempotency keys, invitations nobody accepted. Replicas may sweep at once. The events
+/// themselves go with their month.
 /// </summary>
 public sealed partial class Sweeper(
-    PostMantisDb db, IOptions<EventOptions> options, TimeProvider time, ILogger<Sweeper> logger)
+    PostMantisDb db, MonthlyPartitions partitions, IOptions<EventOptions> options, TimeProvider time, ILogger<Sweeper> logger)
 {
     private const int MostPerBatch = 1000;
 
-    /// <summary>Erases everything whose time has come.</summary>
+    /// <summary>Erases everything whose time has come, and makes the months to come.</summary>
     /// <returns>How many rows of each kind were erased.</returns>
     public async Task<Swept> RunOnceAsync(CancellationToken ct)
     {
@@ -32,6 +33,8 @@ public sealed partial class Sweeper(
                     SELECT id FROM invitations WHERE accepted_at IS NULL AND expires_at <= {now}
                     ORDER BY id LIMIT {MostPerBatch} FOR UPDATE SKIP LOCKED)
                 """, ct)));
+        await partitions.KeepAsync("events", now, options.Value.KeepFor, ct,
+            ("event_numbers", "event_id"), ("unnumbered_events", "event_id"));
         if (swept.Total > 0) LogSwept(logger, swept.Events, swept.IdempotencyKeys, swept.Invitations);
         return swept;
     }
@@ -49,15 +52,12 @@ public sealed partial class Sweeper(
         foreach (var userId in users)
         {
             erased += await BatchesAsync(() => db.Database.ExecuteSqlAsync($"""
-                WITH old AS (
-                    DELETE FROM event_numbers WHERE user_id = {userId} AND sequence IN (
-                        SELECT sequence FROM (
-                            SELECT sequence, bool_and(created_at < {before}) OVER (ORDER BY sequence) AS is_old FROM (
-                                SELECT n.sequence, e.created_at FROM event_numbers n JOIN events e ON e.id = n.event_id
-                                WHERE n.user_id = {userId} ORDER BY n.sequence LIMIT {MostPerBatch}) lowest) judged
-                        WHERE is_old)
-                    RETURNING event_id)
-                DELETE FROM events e USING old WHERE e.id = old.event_id
+                DELETE FROM event_numbers WHERE user_id = {userId} AND sequence IN (
+                    SELECT sequence FROM (
+                        SELECT sequence, bool_and(created_at < {before}) OVER (ORDER BY sequence) AS is_old FROM (
+                            SELECT n.sequence, e.created_at FROM event_numbers n JOIN events e ON e.id = n.event_id
+                            WHERE n.user_id = {userId} ORDER BY n.sequence LIMIT {MostPerBatch}) lowest) judged
+                    WHERE is_old)
                 """, ct));
         }
         return erased;

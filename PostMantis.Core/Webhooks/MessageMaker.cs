@@ -15,7 +15,7 @@ internal sealed class MessageMaker(UnitOfWork unit, WakeUp wakeUp, WebhookTeleme
             SELECT {MessageSql.Happened}
             FROM unnest($2, $3, $4) r(user_id, lowest, highest)
             JOIN event_numbers n ON n.user_id = r.user_id AND n.sequence BETWEEN r.lowest AND r.highest
-            JOIN events e ON e.id = n.event_id),
+            CROSS JOIN LATERAL (SELECT * FROM events WHERE id = n.event_id LIMIT 1) e),
         wanted AS MATERIALIZED (
             SELECT {MessageSql.Id} AS id, h.user_id, w.id AS endpoint_id, h.id AS event_id, h.sequence, h.type,
                 {MessageSql.Lane} AS lane, {MessageSql.Due} AS due, w.retry_at

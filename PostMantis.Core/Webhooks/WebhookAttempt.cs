@@ -81,7 +81,7 @@ public sealed class WebhookAttempt
         {
             attempt.ToTable("webhook_attempts");
             attempt.Property(a => a.Error).HasConversion<SnakeCase<WebhookError>>();
-            attempt.HasIndex(a => new { a.MessageId, a.Id });
+            attempt.HasKey(a => new { a.MessageId, a.Id });
             attempt.HasIndex(a => new { a.EndpointId, a.Id });
         }
     }

@@ -147,7 +147,8 @@ public sealed class WebhookEndpoints(UnitOfWork unit, SecretVault vault, Outboun
     {
         RequirePerson(caller);
         var message = await _db.WebhookMessages.AsNoTracking()
-            .SingleOrDefaultAsync(m => m.Id == messageId && m.UserId == caller.UserId, ct)
+            .SingleOrDefaultAsync(m => m.Id == messageId && m.UserId == caller.UserId
+                && _db.WebhookEndpoints.Any(e => e.Id == m.EndpointId && e.UserId == caller.UserId), ct)
             ?? throw ProblemException.NotFound("message");
         if (!await _db.Events.AnyAsync(e => e.Id == message.EventId, ct))
             throw ProblemException.Conflict("The event is no longer kept.", CamelCase.Of(message.Status), []);
@@ -176,7 +177,7 @@ public sealed class WebhookEndpoints(UnitOfWork unit, SecretVault vault, Outboun
             if (again is { } messageId)
                 await _db.Database.ExecuteSqlAsync($"""
                     UPDATE webhook_messages SET status = 'pending', tries = 0, next_attempt_at = {now}, replay_id = NULL
-                    WHERE id = {messageId}
+                    WHERE endpoint_id = {endpointId} AND id = {messageId}
                     """, token);
             if (!wake) return;
             await WebhookLanes.WakeAsync(unit, [endpointId], now, token);

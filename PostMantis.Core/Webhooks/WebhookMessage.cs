@@ -65,7 +65,7 @@ public sealed class WebhookMessage
                 "(status = 'pending') = (next_attempt_at IS NOT NULL)"));
             message.Property(m => m.Status).HasConversion<SnakeCase<MessageStatus>>();
             message.Property(m => m.LastError).HasConversion<SnakeCase<WebhookError>>();
-            message.HasIndex(m => new { m.EndpointId, m.Id });
+            message.HasKey(m => new { m.EndpointId, m.Id });
             message.HasIndex(m => new { m.Lane, m.NextAttemptAt, m.Sequence }).HasFilter("status = 'pending'")
                 .HasDatabaseName("ix_webhook_messages_due");
             message.HasIndex(m => m.ReplayId).HasFilter("status = 'pending' AND replay_id IS NOT NULL")

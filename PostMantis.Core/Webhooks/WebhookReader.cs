@@ -129,7 +129,8 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
     {
         RequirePerson(caller);
         var message = await db.WebhookMessages.AsNoTracking()
-            .SingleOrDefaultAsync(m => m.Id == messageId && m.UserId == caller.UserId, ct)
+            .SingleOrDefaultAsync(m => m.Id == messageId && m.UserId == caller.UserId
+                && db.WebhookEndpoints.Any(e => e.Id == m.EndpointId && e.UserId == caller.UserId), ct)
             ?? throw ProblemException.NotFound("message");
         var happened = await db.Events.AsNoTracking()
             .SingleOrDefaultAsync(e => e.Id == message.EventId && e.UserId == caller.UserId, ct);

@@ -26,7 +26,7 @@ public sealed class WebhookReplays(UnitOfWork unit, AuditLog audit, WakeUp wakeU
     private const string AskSql = $"""
         WITH happened AS MATERIALIZED (
             SELECT {MessageSql.Happened}
-            FROM event_numbers n JOIN events e ON e.id = n.event_id
+            FROM event_numbers n CROSS JOIN LATERAL (SELECT * FROM events WHERE id = n.event_id LIMIT 1) e
             WHERE n.user_id = $2 AND n.sequence > $3 AND n.sequence <= $4 ORDER BY n.sequence LIMIT $5),
         asked AS (
             INSERT INTO webhook_messages (id, user_id, endpoint_id, event_id, sequence, type, lane, status, attempts, tries,
@@ -35,7 +35,7 @@ public sealed class WebhookReplays(UnitOfWork unit, AuditLog audit, WakeUp wakeU
                 {MessageSql.Due}, $1, $7
             FROM happened h JOIN webhook_endpoints w ON w.id = $6
             WHERE h.created_at >= $8 AND h.only_id IS NULL AND {MessageSql.Wants}
-            ON CONFLICT (id) DO UPDATE SET status = 'pending', tries = 0, next_attempt_at = excluded.next_attempt_at,
+            ON CONFLICT (endpoint_id, id) DO UPDATE SET status = 'pending', tries = 0, next_attempt_at = excluded.next_attempt_at,
                 replay_id = excluded.replay_id
                 WHERE $9 OR webhook_messages.status = 'failed'
             RETURNING id)

@@ -2,7 +2,6 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Outbox;
-using PostMantis.Core.Persistence;
 using PostMantis.Core.Queue;
 using PostMantis.Core.Vault;
 
@@ -33,7 +32,6 @@ public static class WebhooksSetup
             provider.GetRequiredService<IOptions<WebhookOptions>>(), provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<WebhookRunner>>()));
         services.AddSingleton<WebhookRecovery>();
-        services.AddScoped<MonthlyPartitions>();
         services.AddScoped<WebhookRetention>();
         return services;
     }

@@ -1,5 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql;
+using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 using PostMantis.Tests.Support;
 
@@ -23,12 +26,40 @@ public sealed class SchemaTests(PostgresServer postgres)
         await using var command = new NpgsqlCommand("""
             SELECT table_name || '.' || column_name FROM information_schema.columns
             WHERE table_schema = 'public' AND table_name <> '__EFMigrationsHistory'
-              AND (table_name !~ '^[a-z][a-z_]*$' OR column_name !~ '^[a-z][a-z0-9_]*$')
+              AND (table_name !~ '^[a-z][a-z_]*(_[0-9]{4}_[0-9]{2})?$' OR column_name !~ '^[a-z][a-z0-9_]*$')
             """, connection);
         var wrong = new List<string>();
         await using var reader = await command.ExecuteReaderAsync(TestContext.Current.CancellationToken);
         while (await reader.ReadAsync(TestContext.Current.CancellationToken)) wrong.Add(reader.GetString(0));
         Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public async Task Events_move_into_their_months_and_back()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        var connectionString = await postgres.CreateDatabaseAsync();
+        await using var db = Open(connectionString);
+        var migrator = db.GetService<IMigrator>();
+        await migrator.MigrateAsync("20261128103032_Webhooks", ct);
+        var (userId, now) = (Guid.CreateVersion7(), TimeProvider.System.GetUtcNow());
+        const string data = """{"post": {"id": "x"}}""";
+        DateTimeOffset[] moments = [now.AddDays(-70), now, now.AddYears(1)];
+        foreach (var at in moments)
+        {
+            await db.Database.ExecuteSqlAsync($"""
+                INSERT INTO events (id, user_id, type, test_mode, data, created_at)
+                VALUES ({Ids.New(at)}, {userId}, 'post.created', true, {data}::jsonb, {at})
+                """, ct);
+        }
+        await migrator.MigrateAsync(null, ct);
+        var places = await db.Database.SqlQuery<string>(
+            $"""SELECT tableoid::regclass::text AS "Value" FROM events ORDER BY id""").ToListAsync(ct);
+        Assert.Equal([.. moments.Take(2).Select(m => $"events_{m:yyyy_MM}"), "events_default"], places);
+        Assert.All(await db.Events.AsNoTracking().ToListAsync(ct), e => Assert.Equal("x", (string?)e.Data["post"]!["id"]));
+        await migrator.MigrateAsync("20261128103032_Webhooks", ct);
+        Assert.Equal(moments.Length, await db.Database.SqlQuery<int>(
+            $"""SELECT count(*)::int AS "Value" FROM events WHERE data @> {data}::jsonb""").SingleAsync(ct));
     }
 
     private static PostMantisDb Open(string connectionString)

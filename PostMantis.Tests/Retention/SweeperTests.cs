@@ -97,6 +97,36 @@ public sealed class SweeperTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Events_lie_in_months_that_go_whole_once_nothing_names_them()
+    {
+        Task<List<string>> PlacesAsync() => _host.InDatabaseAsync(db => db.Database.SqlQuery<string>(
+            $"""SELECT DISTINCT tableoid::regclass::text AS "Value" FROM events ORDER BY 1""").ToListAsync());
+        Task<int> MonthsAsync() => _host.InDatabaseAsync(db => db.Database.SqlQuery<int>(
+            $"""SELECT count(*)::int AS "Value" FROM pg_inherits WHERE inhparent = 'events'::regclass""").SingleAsync());
+        await SweepAsync();
+        await AddAsync(2);
+        var month = $"events_{_host.Clock.GetUtcNow():yyyy_MM}";
+        Assert.Equal([month], await PlacesAsync());
+        await _host.InScopeAsync(services =>
+        {
+            services.GetRequiredService<EventWriter>().Add(_person.UserId, EventTypes.PostCreated, [], testMode: true);
+            return services.GetRequiredService<PostMantisDb>().SaveChangesAsync();
+        });
+        var before = await MonthsAsync();
+        _host.Clock.Advance(TimeSpan.FromDays(70));
+        Assert.Equal(2, (await SweepAsync()).Events);
+        Assert.Equal([month], await PlacesAsync());
+
+        // Numbered at last, it is too old to be kept, and its month is over.
+        await NumberAsync();
+        Assert.Equal(1, (await SweepAsync()).Events);
+        Assert.Empty(await PlacesAsync());
+        Assert.InRange(await MonthsAsync(), 3, before + 2);
+        await AddAsync(1);
+        Assert.Equal([4], await SequencesAsync("/events"));
+    }
+
+    [Fact]
     public async Task Remembered_answers_and_open_invitations_end_with_their_time()
     {
         var body = $$"""{"post": {"body": "Once"}, "profiles": ["{{_page.Id}}"], "allowDuplicate": true}""";

@@ -1136,7 +1136,7 @@ namespace PostMantis.Core.Persistence.Migrations
 
                     b.Property<string>("Data")
                         .IsRequired()
-                        .HasColumnType("jsonb")
+                        .HasColumnType("json")
                         .HasColumnName("data");
 
                     b.Property<Guid?>("DeliveryId")
@@ -1679,8 +1679,11 @@ namespace PostMantis.Core.Persistence.Migrations
 
             modelBuilder.Entity("PostMantis.Core.Webhooks.WebhookAttempt", b =>
                 {
+                    b.Property<Guid>("MessageId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("message_id");
+
                     b.Property<Guid>("Id")
-                        .ValueGeneratedOnAdd()
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
@@ -1707,10 +1710,6 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.Property<string>("HttpVersion")
                         .HasColumnType("text")
                         .HasColumnName("http_version");
-
-                    b.Property<Guid>("MessageId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("message_id");
 
                     b.Property<int>("Number")
                         .HasColumnType("integer")
@@ -1741,14 +1740,11 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("user_id");
 
-                    b.HasKey("Id")
+                    b.HasKey("MessageId", "Id")
                         .HasName("pk_webhook_attempts");
 
                     b.HasIndex("EndpointId", "Id")
                         .HasDatabaseName("ix_webhook_attempts_endpoint_id_id");
-
-                    b.HasIndex("MessageId", "Id")
-                        .HasDatabaseName("ix_webhook_attempts_message_id_id");
 
                     b.ToTable("webhook_attempts", (string)null);
                 });
@@ -1870,8 +1866,11 @@ namespace PostMantis.Core.Persistence.Migrations
 
             modelBuilder.Entity("PostMantis.Core.Webhooks.WebhookMessage", b =>
                 {
+                    b.Property<Guid>("EndpointId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("endpoint_id");
+
                     b.Property<Guid>("Id")
-                        .ValueGeneratedOnAdd()
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
@@ -1886,10 +1885,6 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.Property<DateTimeOffset?>("DeliveredAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("delivered_at");
-
-                    b.Property<Guid>("EndpointId")
-                        .HasColumnType("uuid")
-                        .HasColumnName("endpoint_id");
 
                     b.Property<Guid>("EventId")
                         .HasColumnType("uuid")
@@ -1941,15 +1936,12 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("user_id");
 
-                    b.HasKey("Id")
+                    b.HasKey("EndpointId", "Id")
                         .HasName("pk_webhook_messages");
 
                     b.HasIndex("ReplayId")
                         .HasDatabaseName("ix_webhook_messages_replayed")
                         .HasFilter("status = 'pending' AND replay_id IS NOT NULL");
-
-                    b.HasIndex("EndpointId", "Id")
-                        .HasDatabaseName("ix_webhook_messages_endpoint_id_id");
 
                     b.HasIndex("Lane", "NextAttemptAt", "Sequence")
                         .HasDatabaseName("ix_webhook_messages_due")
