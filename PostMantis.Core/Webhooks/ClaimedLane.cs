@@ -4,7 +4,17 @@ namespace PostMantis.Core.Webhooks;
 
 /// <summary>A slot of an endpoint in our hands, with what is due there.</summary>
 /// <param name="Endpoint">Null: nothing is pending there any more.</param>
-internal sealed record ClaimedLane(WorkLease Lease, WebhookTarget? Endpoint, IReadOnlyList<DueMessage> Messages);
+internal sealed record ClaimedLane(WorkLease Lease, WebhookTarget? Endpoint, LaneMessages Due);
+
+/// <summary>What was read of a lane, in order.</summary>
+/// <param name="HasMore">Perhaps not all that is due.</param>
+internal sealed record LaneMessages(IReadOnlyList<DueMessage> Messages, bool HasMore)
+{
+    public static LaneMessages None { get; } = new([], false);
+}
+
+/// <summary>How far a lane was read.</summary>
+internal readonly record struct LanePlace(Guid Lane, Guid EndpointId, DueMessage After);
 
 /// <summary>What sending needs of an endpoint, its secrets still sealed.</summary>
 internal sealed record WebhookTarget
@@ -12,6 +22,9 @@ internal sealed record WebhookTarget
     public required Guid Id { get; init; }
     public required Guid UserId { get; init; }
     public required Uri Url { get; init; }
+
+    /// <summary>Without the values of its query.</summary>
+    public required string ShownUrl { get; init; }
     public required bool IsDisabled { get; init; }
     public required byte[]? Secret { get; init; }
     public required byte[]? PreviousSecret { get; init; }
@@ -32,9 +45,8 @@ internal sealed record DueMessage
     public required DateTimeOffset DueAt { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>JSON; null: the event is no longer kept.</summary>
-    public required string? Data { get; init; }
-    public required bool TestMode { get; init; }
+    /// <summary>The event as it is sent; null: it is no longer kept.</summary>
+    public required ReadOnlyMemory<byte>? Body { get; init; }
     public required DateTimeOffset HappenedAt { get; init; }
     public required string? Traceparent { get; init; }
 }

@@ -30,14 +30,32 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
         JOIN webhook_endpoints w ON w.id = m.endpoint_id
         """;
 
-    private const string MessagesSql = """
-        SELECT m.lane, m.id, m.event_id, m.sequence, m.type, m.attempts, m.tries, m.next_attempt_at, m.created_at, e.data,
+    private const string Columns = """
+        m.lane, m.id, m.event_id, m.sequence, m.type, m.attempts, m.tries, m.next_attempt_at, m.created_at, e.data,
             e.test_mode, e.created_at, e.traceparent
+        """;
+
+    private const string MessagesSql = $"""
+        SELECT {Columns}
         FROM unnest($1) l(lane) CROSS JOIN LATERAL (
             SELECT * FROM webhook_messages
             WHERE lane = l.lane AND status = 'pending' AND next_attempt_at <= $2
             ORDER BY next_attempt_at, sequence LIMIT $3) m
-        LEFT JOIN events e ON e.id = m.event_id
+        LEFT JOIN LATERAL (SELECT * FROM events WHERE id = m.event_id LIMIT 1) e ON true
+        ORDER BY m.lane, m.next_attempt_at, m.sequence
+        """;
+
+    // Of lanes in hand, what comes after what was read. What came in before that is found when the lane is left.
+    private const string MoreSql = $"""
+        SELECT {Columns}
+        FROM unnest($1, $4, $5, $6) l(lane, endpoint_id, after_at, after_sequence)
+        JOIN webhook_endpoints w ON w.id = l.endpoint_id AND w.disabled_at IS NULL
+        CROSS JOIN LATERAL (
+            SELECT * FROM webhook_messages
+            WHERE lane = l.lane AND status = 'pending' AND next_attempt_at <= $2
+                AND (next_attempt_at, sequence) > (l.after_at, l.after_sequence)
+            ORDER BY next_attempt_at, sequence LIMIT $3) m
+        LEFT JOIN LATERAL (SELECT * FROM events WHERE id = m.event_id LIMIT 1) e ON true
         ORDER BY m.lane, m.next_attempt_at, m.sequence
         """;
 
@@ -52,6 +70,25 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
         return [];
     }
 
+    /// <summary>Reads on in lanes that are in hand already: what is due after the last message that was read of each.</summary>
+    public Task<IReadOnlyList<LaneMessages>> MoreAsync(IReadOnlyList<LanePlace> lanes, CancellationToken ct) =>
+        unit.RunAsync(async token =>
+        {
+            unit.PlanOnce();
+            var most = PerLane(lanes.Count);
+            await using var reads = unit.Batch();
+            reads.Add(MoreSql, lanes.Select(l => l.Lane).ToArray(), time.GetUtcNow(), most,
+                lanes.Select(l => l.EndpointId).ToArray(), lanes.Select(l => l.After.DueAt).ToArray(),
+                lanes.Select(l => l.After.Sequence).ToArray());
+            var messages = await unit.FinishAsync(reads, MessagesAsync, token);
+            return (IReadOnlyList<LaneMessages>)[.. lanes.Select(l => Of(messages, l.Lane, most))];
+        }, ct);
+
+    private static LaneMessages Of(Dictionary<Guid, List<DueMessage>> messages, Guid lane, int most) =>
+        messages.TryGetValue(lane, out var due) ? new LaneMessages(due, due.Count >= most) : LaneMessages.None;
+
+    private static int PerLane(int lanes) => Math.Clamp(MostPerRound / lanes, LeastPerLane, MostPerLane);
+
     private async Task<(IReadOnlyList<ClaimedLane> Lanes, bool Again)> ClaimOnceAsync(
         int slots, int failing, CancellationToken ct)
     {
@@ -59,10 +96,11 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
             new Dictionary<string, int> { [FailingPool] = failing }, options.Value.PerUser);
         if (leases.Count == 0) return ([], again);
         var lanes = leases.Select(l => l.Key).ToArray();
+        var most = PerLane(lanes.Length);
         await using var reads = unit.Batch();
         reads.Add(CommitSoonSql);
         reads.Add(EndpointsSql).Parameters.AddWithValue(lanes);
-        reads.Add(MessagesSql, lanes, time.GetUtcNow(), Math.Clamp(MostPerRound / lanes.Length, LeastPerLane, MostPerLane));
+        reads.Add(MessagesSql, lanes, time.GetUtcNow(), most);
         return await unit.FinishAsync(reads, async row =>
         {
             var endpoints = await EndpointsAsync(row);
@@ -70,7 +108,7 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
             var messages = await MessagesAsync(row);
             return ((IReadOnlyList<ClaimedLane>)
             [
-                .. leases.Select(l => new ClaimedLane(l, endpoints.GetValueOrDefault(l.Key), messages.GetValueOrDefault(l.Key) ?? [])),
+                .. leases.Select(l => new ClaimedLane(l, endpoints.GetValueOrDefault(l.Key), Of(messages, l.Key, most))),
             ], again);
         }, ct);
     }
@@ -80,11 +118,13 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
         Dictionary<Guid, WebhookTarget> endpoints = [];
         while (await row.ReadAsync())
         {
+            var url = new Uri(row.GetString(3));
             endpoints[row.GetGuid(0)] = new WebhookTarget
             {
                 Id = row.GetGuid(1),
                 UserId = row.GetGuid(2),
-                Url = new Uri(row.GetString(3)),
+                Url = url,
+                ShownUrl = WebhookText.Url(url),
                 IsDisabled = row.GetBoolean(4),
                 Secret = row.IsDBNull(5) ? null : row.GetFieldValue<byte[]>(5),
                 PreviousSecret = row.IsDBNull(6) ? null : row.GetFieldValue<byte[]>(6),
@@ -99,25 +139,31 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
     private static async Task<Dictionary<Guid, List<DueMessage>>> MessagesAsync(NpgsqlDataReader row)
     {
         Dictionary<Guid, List<DueMessage>> messages = [];
+        Dictionary<Guid, ReadOnlyMemory<byte>> bodies = [];
         while (await row.ReadAsync())
         {
-            var message = new DueMessage
+            var (lane, eventId, sequence, type) = (row.GetGuid(0), row.GetGuid(2), row.GetInt64(3), row.GetString(4));
+            var (dueAt, createdAt) = (row.Time(7), row.Time(8));
+            var data = row.IsDBNull(9) ? null : row.GetFieldValue<byte[]>(9);
+            var testMode = !row.IsDBNull(10) && row.GetBoolean(10);
+            var happenedAt = row.TimeOrNull(11) ?? createdAt;
+            if (data is not null && !bodies.ContainsKey(eventId))
+                bodies[eventId] = EventBody.Write(eventId, type, happenedAt, sequence, testMode, data);
+            if (!messages.TryGetValue(lane, out var due)) messages[lane] = due = [];
+            due.Add(new DueMessage
             {
                 Id = row.GetGuid(1),
-                EventId = row.GetGuid(2),
-                Sequence = row.GetInt64(3),
-                Type = row.GetString(4),
+                EventId = eventId,
+                Sequence = sequence,
+                Type = type,
                 Attempts = row.GetInt32(5),
                 Tries = row.GetInt32(6),
-                DueAt = row.Time(7),
-                CreatedAt = row.Time(8),
-                Data = row.Text(9),
-                TestMode = !row.IsDBNull(10) && row.GetBoolean(10),
-                HappenedAt = row.TimeOrNull(11) ?? row.Time(8),
+                DueAt = dueAt,
+                CreatedAt = createdAt,
+                Body = data is null ? null : bodies[eventId],
+                HappenedAt = happenedAt,
                 Traceparent = row.Text(12),
-            };
-            if (!messages.TryGetValue(row.GetGuid(0), out var lane)) messages[row.GetGuid(0)] = lane = [];
-            lane.Add(message);
+            });
         }
         return messages;
     }

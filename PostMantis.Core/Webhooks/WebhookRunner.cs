@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using PostMantis.Core.Persistence;
 using PostMantis.Core.Queue;
 using PostMantis.Core.Vault;
 
@@ -9,13 +10,17 @@ namespace PostMantis.Core.Webhooks;
 
 /// <summary>
 /// Sends webhooks: claims slots of endpoints, sends what is due in each, one message after the other, and settles what came
-/// of it. A slot is given back after a while, and at the first failure. One per process.
+/// of it, while the next are sent and those after them are read. A slot is given back after a while, and at the first failure.
+/// One per process.
 /// </summary>
 public sealed partial class WebhookRunner : IDisposable
 {
     // So that a slot with a long backlog does not keep others from theirs.
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan NoSecret = TimeSpan.FromMinutes(1);
+
+    // With more slots than this at work none is waited for; what is read ahead would only lie in memory.
+    private const int MostReadingOn = 32;
     private readonly IServiceScopeFactory _scopes;
     private readonly WebhookSender _sender;
     private readonly WebhookSettleQueue _settlements;
@@ -30,6 +35,7 @@ public sealed partial class WebhookRunner : IDisposable
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
     private readonly ConcurrentDictionary<Guid, bool> _probing = new();
+    private readonly Grouped<LanePlace, LaneMessages> _more;
     private int _failing;
 
     internal WebhookRunner(IServiceScopeFactory scopes, WebhookSender sender, WebhookSettleQueue settlements,
@@ -38,6 +44,7 @@ public sealed partial class WebhookRunner : IDisposable
     {
         (_scopes, _sender, _settlements, _vault, _held, _wakeUp, _telemetry, _options, _time, _logger) =
             (scopes, sender, settlements, vault, held, wakeUp, telemetry, options.Value, time, logger);
+        _more = new Grouped<LanePlace, LaneMessages>(MostReadingOn, ReadOnAsync);
     }
 
     /// <summary>How many more slots of endpoints may be served.</summary>
@@ -112,7 +119,7 @@ public sealed partial class WebhookRunner : IDisposable
     private async Task RunAsync(ClaimedLane lane, IDisposable held)
     {
         using var lease = held;
-        if (lane.Endpoint is not { IsDisabled: false } endpoint || lane.Messages.Count == 0)
+        if (lane.Endpoint is not { IsDisabled: false } endpoint || lane.Due.Messages.Count == 0)
         {
             await LeaveAsync(lane, null);
             return;
@@ -138,7 +145,7 @@ public sealed partial class WebhookRunner : IDisposable
         Interlocked.Increment(ref _failing);
         try
         {
-            await SendAsync(lane with { Messages = [lane.Messages[0]] }, endpoint);
+            await SendAsync(lane with { Due = new LaneMessages([lane.Due.Messages[0]], HasMore: false) }, endpoint);
         }
         finally
         {
@@ -149,19 +156,30 @@ public sealed partial class WebhookRunner : IDisposable
 
     private async Task SendAsync(ClaimedLane lane, WebhookTarget endpoint)
     {
-        List<OpenedSecret> secrets = [];
-        List<Task> settling = [];
         WebhookOutcome? last = null;
         DateTimeOffset? notBefore = null;
         try
         {
-            Open(endpoint, secrets);
-            var started = _time.GetTimestamp();
-            foreach (var message in lane.Messages)
+            using var signer = Open(endpoint);
+            using var timeout = new CancellationTokenSource(_options.Timeout, _time);
+            await using var stopping = _stopping.Token.UnsafeRegister(t => ((CancellationTokenSource)t!).Cancel(), timeout);
+            var (started, due, more) = (_time.GetTimestamp(), lane.Due, (Task<LaneMessages>?)null);
+            for (var i = 0; ; i++)
             {
-                if (last is not null) settling.Add(_settlements.AddAsync(new WebhookSettlement(last, null)));
+                if (i == due.Messages.Count)
+                {
+                    if (more is null) break;
+                    (due, more, i) = (await more, null, 0);
+                    if (due.Messages.Count == 0) break;
+                }
+                if (i == due.Messages.Count / 2 && due.HasMore && IsReadingOn)
+                    more = _more.AddAsync(new LanePlace(lane.Lease.Key, endpoint.Id, due.Messages[^1]));
+
+                // Stored in the order they are added: the last one that is durable says that all are.
+                if (last is not null) _ = _settlements.AddAsync(new WebhookSettlement(last, null));
                 last = null;
-                last = await _sender.SendAsync(endpoint, secrets, message, _stopping.Token);
+                timeout.CancelAfter(_options.Timeout);
+                last = await _sender.SendAsync(endpoint, signer, due.Messages[i], timeout.Token, _stopping.Token);
                 if (!last.IsDelivered || _time.GetElapsedTime(started) >= Turn) break;
             }
         }
@@ -179,19 +197,38 @@ public sealed partial class WebhookRunner : IDisposable
             LogFault(_logger, endpoint.Id, e);
             notBefore = _time.GetUtcNow() + NoSecret;
         }
-        finally
-        {
-            foreach (var secret in secrets) secret.Dispose();
-        }
-        settling.Add(_settlements.AddAsync(new WebhookSettlement(last, new LaneLeft(lane.Lease, endpoint.Id, notBefore))));
-        await Task.WhenAll(settling);
+        await _settlements.AddAsync(new WebhookSettlement(last, new LaneLeft(lane.Lease, endpoint.Id, notBefore)));
     }
 
-    private void Open(WebhookTarget endpoint, List<OpenedSecret> secrets)
+    private bool IsReadingOn
     {
-        secrets.Add(_vault.Open(WebhookEndpoint.SealedSecret.Of(endpoint.Id, endpoint.UserId), endpoint.Secret));
-        if (endpoint.PreviousSecret is { } previous && endpoint.PreviousSecretEndsAt > _time.GetUtcNow())
-            secrets.Add(_vault.Open(WebhookEndpoint.SealedPreviousSecret.Of(endpoint.Id, endpoint.UserId), previous));
+        get
+        {
+            lock (_gate) return _running.Count <= MostReadingOn;
+        }
+    }
+
+    private async Task<IReadOnlyList<LaneMessages>> ReadOnAsync(IReadOnlyList<LanePlace> lanes)
+    {
+        try
+        {
+            await using var scope = _scopes.CreateAsyncScope();
+            return await scope.ServiceProvider.GetRequiredService<WebhookClaims>().MoreAsync(lanes, _stopping.Token);
+        }
+        catch (Exception e) when (DatabaseTrouble.IsPassing(e))
+        {
+            // What was not read on is claimed again.
+            return [.. lanes.Select(_ => LaneMessages.None)];
+        }
+    }
+
+    private WebhookSigner Open(WebhookTarget endpoint)
+    {
+        using var secret = _vault.Open(WebhookEndpoint.SealedSecret.Of(endpoint.Id, endpoint.UserId), endpoint.Secret);
+        if (endpoint.PreviousSecret is not { } before || endpoint.PreviousSecretEndsAt <= _time.GetUtcNow())
+            return new WebhookSigner(secret);
+        using var previous = _vault.Open(WebhookEndpoint.SealedPreviousSecret.Of(endpoint.Id, endpoint.UserId), before);
+        return new WebhookSigner(secret, previous);
     }
 
     private Task LeaveAsync(ClaimedLane lane, DateTimeOffset? notBefore) =>

@@ -2,11 +2,9 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Common;
 using PostMantis.Core.Outbound;
-using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Webhooks;
 
@@ -23,14 +21,14 @@ internal sealed class WebhookSender(
 {
     private const int FirstRedirect = 300;
     private const int FirstClientError = 400;
-    private static readonly MediaTypeHeaderValue _json = new("application/json");
     private readonly WebhookOptions _options = options.Value;
 
     /// <summary>Sends once.</summary>
-    /// <param name="secrets">Opened: the current one, then the previous one while it is live.</param>
+    /// <param name="timeout">Called off when the answer takes too long; set for this message.</param>
+    /// <param name="stopping">The other one who calls <paramref name="timeout"/> off.</param>
     /// <exception cref="OperationCanceledException"><paramref name="stopping"/>: what came of it is not known.</exception>
-    public async Task<WebhookOutcome> SendAsync(
-        WebhookTarget endpoint, IReadOnlyList<OpenedSecret> secrets, DueMessage message, CancellationToken stopping)
+    public async Task<WebhookOutcome> SendAsync(WebhookTarget endpoint, WebhookSigner signer, DueMessage message,
+        CancellationToken timeout, CancellationToken stopping)
     {
         var now = time.GetUtcNow();
         var started = time.GetTimestamp();
@@ -42,9 +40,9 @@ internal sealed class WebhookSender(
             .SetTag("postmantis.webhook.message.id", message.Id.ToString())
             .SetTag("postmantis.attempt.number", message.Attempts + 1);
         var traceparent = activity?.Id ?? message.Traceparent;
-        var answer = message.Data is null
-            ? new Answer(WebhookError.EventExpired)
-            : await PostAsync(endpoint, secrets, message, now, traceparent, stopping);
+        var answer = message.Body is { } body
+            ? await PostAsync(endpoint, signer, message, body, now, traceparent, timeout, stopping)
+            : new Answer(WebhookError.EventExpired);
         var duration = time.GetElapsedTime(started);
         activity?.SetTag("http.response.status_code", answer.StatusCode);
         if (answer.Error is { } error) activity?.SetStatus(ActivityStatusCode.Error, CamelCase.Of(error));
@@ -57,7 +55,7 @@ internal sealed class WebhookSender(
             EndpointId = endpoint.Id,
             MessageId = message.Id,
             Number = message.Attempts + 1,
-            Url = WebhookText.Url(endpoint.Url),
+            Url = endpoint.ShownUrl,
             StartedAt = now,
             DurationMs = (int)Math.Min(duration.TotalMilliseconds, int.MaxValue),
             StatusCode = answer.StatusCode,
@@ -65,37 +63,36 @@ internal sealed class WebhookSender(
             HttpVersion = answer.Version,
             AnswerHead = answer.Head,
             AnswerBody = answer.Body,
-            Signatures = answer.StatusCode is null && message.Data is null ? 0 : secrets.Count,
+            Signatures = message.Body is null ? 0 : signer.Count,
             Traceparent = traceparent,
         }, answer.RetryAfter);
     }
 
-    private async Task<Answer> PostAsync(WebhookTarget endpoint, IReadOnlyList<OpenedSecret> secrets, DueMessage message,
-        DateTimeOffset now, string? traceparent, CancellationToken stopping)
+    private async Task<Answer> PostAsync(WebhookTarget endpoint, WebhookSigner signer, DueMessage message,
+        ReadOnlyMemory<byte> body, DateTimeOffset now, string? traceparent, CancellationToken timeout, CancellationToken stopping)
     {
-        var signed = new SignedBody(message, now);
-        using var request = new HttpRequestMessage(HttpMethod.Post, endpoint.Url) { Content = new ReadOnlyMemoryContent(signed.Body) };
-        request.Content.Headers.ContentType = _json;
+        using var request = new HttpRequestMessage(HttpMethod.Post, endpoint.Url) { Content = new ReadOnlyMemoryContent(body) };
+        request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
         var headers = request.Headers;
-        headers.TryAddWithoutValidation("webhook-id", message.EventId.ToString());
-        headers.TryAddWithoutValidation("webhook-timestamp", now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
-        headers.TryAddWithoutValidation("webhook-signature", WebhookSecret.Sign(signed.Signed, secrets));
+        var (id, timestamp) = (message.EventId.ToString(), now.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
+        headers.TryAddWithoutValidation("webhook-id", id);
+        headers.TryAddWithoutValidation("webhook-timestamp", timestamp);
+        headers.TryAddWithoutValidation("webhook-signature", signer.Sign(id, timestamp, body.Span));
         headers.TryAddWithoutValidation("User-Agent", "PostMantis");
         if (traceparent is not null) headers.TryAddWithoutValidation("traceparent", traceparent);
-        using var timeout = new CancellationTokenSource(_options.Timeout, time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, timeout.Token);
         try
         {
-            using var answer = await poster.SendAsync(request, either.Token);
-            var body = await ReadAsync(answer, either.Token);
+            using var answer = await poster.SendAsync(request, timeout);
+            var kept = answer.Content.Headers.ContentLength == 0 ? null : await ReadAsync(answer, timeout);
             stopping.ThrowIfCancellationRequested();
-            return new Answer(ErrorOf(answer.StatusCode))
+            var error = ErrorOf(answer.StatusCode);
+            return new Answer(error)
             {
                 StatusCode = (int)answer.StatusCode,
-                Version = answer.Version.ToString(),
+                Version = answer.Version == HttpVersion.Version11 ? "1.1" : answer.Version.ToString(),
                 Head = WebhookText.Head(answer),
-                Body = body,
-                RetryAfter = RetryAfterOf(answer, now),
+                Body = kept,
+                RetryAfter = error is null ? null : RetryAfterOf(answer, now),
             };
         }
         catch (OperationCanceledException) when (!stopping.IsCancellationRequested)
@@ -116,7 +113,6 @@ internal sealed class WebhookSender(
     // The status decides. Of the rest no more is read than the limit, nor for longer than is spared for it.
     private async Task<string?> ReadAsync(HttpResponseMessage answer, CancellationToken ct)
     {
-        if (answer.Content.Headers.ContentLength == 0) return null;
         using var timeout = new CancellationTokenSource(_options.BodyTimeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
         var buffer = ArrayPool<byte>.Shared.Rent(_options.MostAnswerBytes);

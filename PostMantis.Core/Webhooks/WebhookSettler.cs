@@ -30,9 +30,10 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         UPDATE webhook_messages m SET status = s.status, attempts = m.attempts + 1, tries = s.tries,
             next_attempt_at = s.next_attempt_at, last_attempt_at = s.started_at, last_error = s.error,
             last_status_code = s.status_code, delivered_at = coalesce(s.delivered_at, m.delivered_at)
-        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9)
-            AS s(id, status, tries, was, next_attempt_at, started_at, error, status_code, delivered_at)
-        WHERE m.id = ANY($1) AND m.id = s.id AND m.status = 'pending' AND (s.status = 'delivered' OR m.attempts = s.was)
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            AS s(id, endpoint_id, status, tries, was, next_attempt_at, started_at, error, status_code, delivered_at)
+        WHERE m.endpoint_id = s.endpoint_id AND m.id = s.id AND m.status = 'pending'
+            AND (s.status = 'delivered' OR m.attempts = s.was)
         """;
 
     private const string RecoveredSql = """
@@ -92,6 +93,7 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
 
     public Task SettleAsync(IReadOnlyList<WebhookSettlement> batch, CancellationToken ct) => unit.RunAsync(async token =>
     {
+        unit.PlanOnce();
         var now = time.GetUtcNow();
         var outcomes = batch.Select(s => s.Outcome).OfType<WebhookOutcome>().ToList();
         if (outcomes.Count > 0) await StoreAsync(outcomes, now, token);
@@ -160,6 +162,7 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         var moves = outcomes.ConvertAll(o => (Outcome: o, Next: NextOf(o)));
         var columns = new SqlColumns<(WebhookOutcome Outcome, DateTimeOffset? Next)>(batch.Add(MessagesSql), moves);
         columns.Add(m => m.Outcome.Message.Id);
+        columns.Add(m => m.Outcome.Endpoint.Id);
         columns.Enum(m => m.Outcome.IsDelivered ? MessageStatus.Delivered
             : m.Next is null ? MessageStatus.Failed : MessageStatus.Pending);
         columns.Add(m => m.Outcome.Message.Tries + (m.Outcome.IsDelivered ? 0 : 1));

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -9,6 +10,13 @@ internal static partial class WebhookText
     private const string Hidden = "[hidden]";
     private const int MostHeaderLength = 200;
     private static readonly string[] _heads = ["Content-Type", "Content-Length", "Retry-After", "Location", "Server", "Date", "X-Request-Id"];
+    private static readonly SearchValues<char> _plain =
+        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c), '\n', '\t']);
+
+    // One of these is in everything the patterns below find: most text is looked at once, and has none.
+    private static readonly SearchValues<string> _telltales = SearchValues.Create(
+        ["whsec_", "pm_live_", "pm_test_", "bearer ", "eyJ", "passw", "secret", "token", "api", "authorization", "cookie"],
+        StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The beginning of an answer's body.</summary>
     public static string? Body(ReadOnlySpan<byte> bytes, int most)
@@ -22,16 +30,18 @@ internal static partial class WebhookText
     /// <summary>The headers of an answer that tell something.</summary>
     public static string? Head(HttpResponseMessage answer)
     {
-        List<string> lines = [];
+        var lines = new StringBuilder();
+        var (head, content) = (answer.Headers.NonValidated, answer.Content.Headers.NonValidated);
+        if (head.Count + content.Count == 0) return null;
         foreach (var name in _heads)
         {
-            if (!answer.Headers.NonValidated.TryGetValues(name, out var values)
-                && !answer.Content.Headers.NonValidated.TryGetValues(name, out values)) continue;
+            if (!head.TryGetValues(name, out var values) && !content.TryGetValues(name, out values)) continue;
             var value = Clean(values.ToString());
             if (name == "Location") value = Uri.TryCreate(value, UriKind.Absolute, out var location) ? Url(location) : Hidden;
-            lines.Add($"{name}: {Redact(value.Length > MostHeaderLength ? value[..MostHeaderLength] + " …" : value)}");
+            if (lines.Length > 0) lines.Append('\n');
+            lines.Append(name).Append(": ").Append(Redact(value.Length > MostHeaderLength ? value[..MostHeaderLength] + " …" : value));
         }
-        return lines.Count == 0 ? null : string.Join('\n', lines);
+        return lines.Length == 0 ? null : lines.ToString();
     }
 
     /// <summary>An address without the values of its query, which are where people put keys.</summary>
@@ -44,10 +54,12 @@ internal static partial class WebhookText
     }
 
     // NUL and lone surrogates cannot be stored, other control characters not be shown.
-    private static string Clean(string text) => string.Concat(text.EnumerateRunes()
-        .Select(rune => Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') ? " " : rune.ToString()));
+    private static string Clean(string text) => !text.AsSpan().ContainsAnyExcept(_plain) ? text
+        : string.Concat(text.EnumerateRunes()
+            .Select(rune => Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') ? " " : rune.ToString()));
 
-    private static string Redact(string text) => Named().Replace(Known().Replace(text, Hidden), "$1" + Hidden);
+    private static string Redact(string text) => text.AsSpan().ContainsAny(_telltales)
+        ? Named().Replace(Known().Replace(text, Hidden), "$1" + Hidden) : text;
 
     [GeneratedRegex("whsec_[A-Za-z0-9+/=_-]{8,}|pm_(?:live|test)_[A-Za-z0-9_-]{8,}|(?<=[Bb]earer )[^\\s\"',]{4,}|eyJ[\\w-]{10,}\\.[\\w-]{5,}\\.[\\w-]{5,}")]
     private static partial Regex Known();

@@ -99,6 +99,33 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
     }
 
+    /// <summary>How long processors have worked for the server and its sessions (of Linux).</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            const int ticksPerSecond = 100, parent = 1, firstTime = 11, times = 4;
+            var ticks = 0L;
+            foreach (var folder in Directory.EnumerateDirectories("/proc").Where(f => char.IsAsciiDigit(Path.GetFileName(f)[0])))
+            {
+                try
+                {
+                    // Behind the name, which may hold anything but a closing bracket at its end.
+                    var stat = File.ReadAllText(Path.Combine(folder, "stat"));
+                    var values = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+                    var own = Path.GetFileName(folder) == _server.ProcessId.ToString(CultureInfo.InvariantCulture);
+                    if (!own && values[parent] != _server.ProcessId.ToString(CultureInfo.InvariantCulture)) continue;
+                    ticks += values.Skip(firstTime).Take(times).Sum(v => long.Parse(v, CultureInfo.InvariantCulture));
+                }
+                catch (IOException)
+                {
+                    // It has just ended.
+                }
+            }
+            return TimeSpan.FromSeconds((double)ticks / ticksPerSecond);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         NpgsqlConnection.ClearAllPools();

@@ -257,9 +257,9 @@ public sealed class WebhookSendTests : IAsyncLifetime
         });
         async Task RoundAsync()
         {
+            var healthy = _world.Receiver.At("/well").Count;
             await _world.HappenAsync(times: 20);
             await _world.NumberAsync();
-            var healthy = _world.Receiver.At("/well").Count;
 
             // While the dead hold what they got, the others get everything.
             while (_world.Receiver.At("/well").Count < healthy + 20 || _world.Receiver.At("/endless").Count < healthy + 20)
