@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Net.Security;
 using Microsoft.Extensions.Options;
 
 namespace PostMantis.Core.Outbound;
@@ -19,8 +20,9 @@ public sealed class GuardedPoster : IDisposable
     private readonly SilentMeters _meters = new();
     private readonly HttpMessageInvoker _client;
 
-    public GuardedPoster(OutboundGuard guard, IOptions<OutboundOptions> options)
+    public GuardedPoster(OutboundGuard guard, OutboundTrust trust, IOptions<OutboundOptions> options)
     {
+        ArgumentNullException.ThrowIfNull(trust);
         ArgumentNullException.ThrowIfNull(options);
         _guard = guard;
         _client = new HttpMessageInvoker(new SocketsHttpHandler
@@ -37,6 +39,7 @@ public sealed class GuardedPoster : IDisposable
             MaxResponseDrainSize = 0,
             ActivityHeadersPropagator = null,
             MeterFactory = _meters,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = trust.Policy() },
             ConnectCallback = async (context, ct) => await guard.ConnectAsync(context.DnsEndPoint, ct),
         });
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Options;
 
 namespace PostMantis.Core.Outbound;
@@ -103,6 +104,25 @@ public sealed class OutboundGuard
 
     private bool IsAllowed(IPAddress address) =>
         PublicAddress.Is(address) || (!address.IsIPv4MappedToIPv6 && Array.Exists(_allowed, range => range.Contains(address)));
+}
+
+/// <summary>
+/// Who vouches for servers at addresses that a user chose: the system's authorities, and nobody else; replaced by tests that
+/// run a server of their own.
+/// </summary>
+public sealed class OutboundTrust(params X509Certificate2[] authorities)
+{
+    internal X509ChainPolicy? Policy()
+    {
+        if (authorities.Length == 0) return null;
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            RevocationMode = X509RevocationMode.NoCheck,
+        };
+        policy.CustomTrustStore.AddRange(authorities);
+        return policy;
+    }
 }
 
 /// <summary>The system's own resolver.</summary>

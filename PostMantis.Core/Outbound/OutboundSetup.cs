@@ -16,6 +16,7 @@ public static class OutboundSetup
             .ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<IValidateOptions<OutboundOptions>, OutboundAtStart>();
         services.TryAddSingleton<INameResolver, SystemResolver>();
+        services.TryAddSingleton(new OutboundTrust());
         services.AddSingleton<OutboundGuard>();
         services.AddSingleton<GuardedClient>();
         services.AddSingleton<GuardedPoster>();

@@ -165,6 +165,35 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_replay_that_is_stopped_asks_for_nothing_more()
+    {
+        await using var world = await WebhookWorld.StartAsync(new Dictionary<string, string?> { ["Webhooks:ReplayWindow"] = "10" });
+        var since = world.Host.Clock.GetUtcNow();
+        await world.HappenAsync(times: 25);
+        await world.NumberAsync();
+        var id = (await world.EndpointAsync()).EndpointId;
+        var replay = await world.ReplaysAsync(r => r.StartAsync(world.Person, id, since, ReplayScope.All, default));
+        Assert.Equal(1, await world.ReplaysAsync(r => r.RunOnceAsync(default)));
+        var stranger = await Seed.UserAsync(world.Host);
+        await Assert.ThrowsAsync<ProblemException>(() => world.StopAsync(replay, stranger));
+        await world.StopAsync(replay);
+        await world.StopAsync(replay);
+        Assert.Equal(0, await world.ReplaysAsync(r => r.RunOnceAsync(default)));
+
+        // What was asked for by then is sent, and that it was stopped is told once.
+        await world.SendAsync();
+        Assert.Equal(Enumerable.Range(1, 10).Select(n => (long)n), world.Receiver.Received.Select(r => r.Sequence).Order());
+        var told = Assert.Single(await world.ReadAsync(r => r.ReplaysAsync(world.Person, id, default)));
+        Assert.Equal((ReplayStatus.Stopped, 10, 0), (told.Replay.Status, told.Replay.Asked, told.Waiting));
+        Assert.Equal(1, await world.Host.InDatabaseAsync(db =>
+            db.AuditEntries.CountAsync(a => a.Action == "webhookEndpoint.replayStopped")));
+        await world.ReplaysAsync(r => r.StartAsync(world.Person, id, since, ReplayScope.Undelivered, default));
+        while (await world.ReplaysAsync(r => r.RunOnceAsync(default)) > 0) await world.SendAsync();
+        Assert.Equal(25, world.Receiver.Received.Select(r => r.Id).Distinct().Count());
+        Assert.Equal(25, world.Receiver.Received.Count);
+    }
+
+    [Fact]
     public async Task Health_tells_the_rate_the_queue_and_what_comes_next()
     {
         var id = (await _world.EndpointAsync()).EndpointId;

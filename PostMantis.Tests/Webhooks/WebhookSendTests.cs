@@ -52,6 +52,32 @@ public sealed class WebhookSendTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Over_https_many_slots_share_one_connection_and_only_who_is_vouched_for_is_told()
+    {
+        using var certificate = WebhookReceiver.Certificate();
+        using var unknown = WebhookReceiver.Certificate();
+        await using var world = await WebhookWorld.StartAsync(
+            configure: builder => builder.Services.AddSingleton(new OutboundTrust(certificate)), certificate: certificate);
+        await using var impostor = await WebhookReceiver.StartAsync(unknown);
+        await world.EndpointAsync();
+        var refused = await world.EndpointsAsync(e => e.CreateAsync(world.Person,
+            new WebhookSettings("x", impostor.Url(), WebhookMode.Both, [], [], []), default));
+        await world.HappenAsync(times: 40);
+        await world.SendAsync();
+        Assert.Equal(40, world.Receiver.Received.Select(r => r.Id).Distinct().Count());
+        Assert.Equal("HTTP/2", Assert.Single(world.Receiver.Received.Select(r => r.Protocol).Distinct()));
+        Assert.Single(world.Receiver.Received.Select(r => r.Connection).Distinct());
+
+        // And it is kept for what comes later.
+        await world.HappenAsync();
+        await world.SendAsync();
+        Assert.Single(world.Receiver.Received.Select(r => r.Connection).Distinct());
+        Assert.All((await world.AttemptsAsync()).Where(a => a.Error is null), a => Assert.Equal("2.0", a.HttpVersion));
+        Assert.Empty(impostor.Received);
+        Assert.Equal(WebhookError.TlsFailed, (await world.StoredAsync(refused.EndpointId)).LastError);
+    }
+
+    [Fact]
     public async Task Every_row_of_the_schedule_is_kept_and_after_the_last_the_message_has_failed()
     {
         await _world.EndpointAsync();

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
@@ -27,12 +28,12 @@ internal sealed class WebhookWorld : IAsyncDisposable
         new Dictionary<string, string?> { ["Outbound:AllowedRanges:0"] = "127.0.0.0/8" };
 
     public static async Task<WebhookWorld> StartAsync(IReadOnlyDictionary<string, string?>? settings = null,
-        Action<WebApplicationBuilder>? configure = null)
+        Action<WebApplicationBuilder>? configure = null, X509Certificate2? certificate = null)
     {
         var merged = new Dictionary<string, string?>(Settings);
         foreach (var (name, value) in settings ?? new Dictionary<string, string?>()) merged[name] = value;
         var host = await PostMantisHost.StartAsync(merged, configure);
-        return new WebhookWorld(host, await WebhookReceiver.StartAsync(), await Seed.UserAsync(host));
+        return new WebhookWorld(host, await WebhookReceiver.StartAsync(certificate), await Seed.UserAsync(host));
     }
 
     public WebhookRunner Runner => Host.Services.GetRequiredService<WebhookRunner>();
@@ -58,6 +59,13 @@ internal sealed class WebhookWorld : IAsyncDisposable
 
     public Task<T> ReplaysAsync<T>(Func<WebhookReplays, Task<T>> work) =>
         Host.InScopeAsync(services => work(services.GetRequiredService<WebhookReplays>()));
+
+    /// <summary>Stops a replay.</summary>
+    public Task StopAsync(Guid replayId, Caller? by = null) => ReplaysAsync(async replays =>
+    {
+        await replays.StopAsync(by ?? Person, replayId, default);
+        return true;
+    });
 
     /// <summary>Something happens.</summary>
     public Task HappenAsync(string type = EventTypes.PostCreated, Guid? postId = null, Guid? profileId = null,
