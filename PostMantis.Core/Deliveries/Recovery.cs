@@ -257,8 +257,12 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
     private async Task<int> RecountAsync(Batch batch, CancellationToken ct)
     {
         var (cursor, now) = (_postCursor, time.GetUtcNow());
+
+        // The moments say what the status says, and they are what the index of the open ones goes by.
         var window = await batch.Db.Database.SqlQuery<Guid>($"""
-            SELECT id AS "Value" FROM posts WHERE status IN ('pending', 'scheduled', 'publishing') AND id > {cursor}
+            SELECT id AS "Value" FROM posts
+            WHERE status IN ('pending', 'scheduled', 'publishing') AND id > {cursor}
+                AND accepted_at IS NOT NULL AND completed_at IS NULL AND canceled_at IS NULL
             ORDER BY id LIMIT {MostPerBatch}
             """).ToListAsync(ct);
         _postCursor = window.Count == MostPerBatch ? window[^1] : Guid.Empty;
