@@ -16,6 +16,10 @@ internal sealed class LocalPostgres
     // Postgres refuses to run as root. Debian's package brings this user; so does every other.
     private static readonly string? _systemUser = Environment.IsPrivilegedProcess ? "postgres" : null;
 
+    // An eighth of the memory: Postgres alone takes 128 MB, and indexes of some million deliveries want more.
+    private static readonly long _sharedBuffers = Math.Clamp(
+        GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8 / (1024 * 1024), 128, 1024);
+
     private readonly ChildProcess _server;
 
     private LocalPostgres(ChildProcess server, string connectionString)
@@ -48,7 +52,8 @@ internal sealed class LocalPostgres
         var server = await ChildProcess.StartAsync(
             "postgres", Path.Combine(binaries, "postgres"),
             ["-D", data, "-p", $"{connection.Port}", "-c", $"listen_addresses={connection.Host}",
-                "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "log_checkpoints=off"],
+                "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "log_checkpoints=off",
+                "-c", $"shared_buffers={_sharedBuffers}MB"],
             ChildProcess.Interrupt, _systemUser);
         try
         {

@@ -22,6 +22,12 @@ internal sealed record Creation(Caller Caller, PostInput Input, string? Tracepar
     /// <summary>What it comes to.</summary>
     public PostPlan? Plan { get; set; }
 
+    /// <summary>Of the content for each profile, where that is known ahead.</summary>
+    public IReadOnlyDictionary<Guid, byte[]>? Hashes { get; private set; }
+
+    /// <summary>Of the post it will be.</summary>
+    public Guid PostId { get; set; }
+
     public Post? Post { get; set; }
 
     public List<Delivery> Deliveries { get; set; } = [];
@@ -32,9 +38,25 @@ internal sealed record Creation(Caller Caller, PostInput Input, string? Tracepar
     /// <summary>Caps are counted one post at a time.</summary>
     public bool GoesAlone => Caller.Rules.DailyCap is not null;
 
+    /// <summary>
+    /// Whether what it says can be guarded before it is planned. Under a cap, the cap comes first; what media are is not
+    /// known yet.
+    /// </summary>
+    public bool IsGuardedAhead => !Input.Draft && !Input.AllowDuplicate && !GoesAlone && !PostMedia.IsIn(Input.Content);
+
     /// <summary>Forgets a try that was rolled back.</summary>
     public void Reset() => (Accepted, First, Refused, Plan, Post, Deliveries) = (null, null, null, null, null, []);
 
+    /// <summary>What it says, by its deliveries.</summary>
     public IEnumerable<DuplicateGuard.Said> Said() =>
-        Deliveries.Select(d => new DuplicateGuard.Said(Post!.Id, d, d.ScheduledAt!.Value));
+        Deliveries.Select(d => DuplicateGuard.Said.By(d, d.ScheduledAt!.Value));
+
+    /// <summary>The same, ahead of being planned.</summary>
+    public IEnumerable<DuplicateGuard.Said> SaidAhead(DateTimeOffset now)
+    {
+        Hashes = Input.Profiles.ToDictionary(id => id,
+            id => ContentRules.Hash(ContentRules.Resolve(Input.Content, id, ""), PlannedArtifacts.None.BytesOf));
+        return Hashes.Select(hash => new DuplicateGuard.Said(PostId, hash.Key, hash.Value,
+            Input.Content.Overrides.GetValueOrDefault(hash.Key)?.ScheduledAt ?? Input.ScheduledAt ?? now));
+    }
 }

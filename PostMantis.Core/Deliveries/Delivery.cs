@@ -93,6 +93,8 @@ public sealed class Delivery
 
     internal sealed class Configuration : IEntityTypeConfiguration<Delivery>
     {
+        private const string ContentKey = "ContentKey";
+
         public void Configure(EntityTypeBuilder<Delivery> delivery)
         {
             delivery.ToTable("deliveries", t =>
@@ -109,9 +111,13 @@ public sealed class Delivery
             delivery.Property(d => d.Parts).AsJson();
             delivery.Property(d => d.Error).AsJson();
             delivery.HasIndex(d => new { d.PostId, d.Position });
-            delivery.HasIndex(d => new { d.ProfileId, d.ProviderPostId }).IsUnique()
-                .HasFilter("provider_post_id IS NOT NULL");
-            delivery.HasIndex(d => new { d.ProfileId, d.ContentHash, d.CreatedAt });
+            delivery.HasIndex(d => new { d.ProfileId, d.ProviderPostId }).IsUnique();
+
+            // Every version of a row is written to a place of its own of an index over hashes, so that one is kept narrow.
+            delivery.Property<long>(ContentKey).HasComputedColumnSql(
+                "('x' || left(encode(sha256(uuid_send(profile_id) || content_hash), 'hex'), 16))::bit(64)::bigint", stored: true);
+            delivery.HasIndex(ContentKey);
+            delivery.HasIndex(d => d.ProfileId).HasFilter("status = 'unknown'").HasDatabaseName("ix_deliveries_unknown");
             delivery.HasIndex(d => new { d.UserId, d.Status, d.UpdatedAt });
             delivery.HasIndex(d => new { d.ProfileId, d.ScheduledAt })
                 .HasFilter("status IN ('pending', 'unknown')").HasDatabaseName("ix_deliveries_open");

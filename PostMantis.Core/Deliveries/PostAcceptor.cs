@@ -86,9 +86,11 @@ public sealed class PostAcceptor
             await BeginAsync(creations, token);
             var now = _time.GetUtcNow();
             List<Creation> open = [.. creations.Where(c => c.IsOpen)];
-            var plans = await _planner.PlanAsync([.. open.Select(c => (c.Caller, c.Input))], token);
+            foreach (var creation in open) creation.PostId = Ids.New(now);
+            var said = open.Where(c => c.IsGuardedAhead).SelectMany(c => c.SaidAhead(now)).ToList();
+            var (plans, existing) = await _planner.PlanAsync([.. open.Select(c => (c.Caller, c.Input))], said, token);
             for (var i = 0; i < open.Count; i++) Lay(open[i], plans[i], now);
-            await GuardAsync([.. open.Where(c => c.IsOpen && !c.Input.Draft)], now, token);
+            await GuardAsync([.. open.Where(c => c.IsOpen && !c.Input.Draft)], existing, now, token);
             foreach (var creation in open.Where(c => c.IsOpen && c.Plan!.Artifacts.Imports.Count > 0))
                 await ImportAsync(creation, token);
             open.RemoveAll(c => !c.IsOpen);
@@ -143,7 +145,7 @@ public sealed class PostAcceptor
         }
         var post = creation.Post = new Post
         {
-            Id = Ids.New(now),
+            Id = creation.PostId,
             UserId = caller.UserId,
             TestMode = plan.Profiles.Count > 0 ? plan.Profiles[0].TestMode : caller.TestMode ?? false,
             CreatedByType = caller.ActorType,
@@ -154,10 +156,12 @@ public sealed class PostAcceptor
         };
         Write(post, plan.Input);
         post.Issues = input.Draft ? [.. plan.Issues.Take(ProblemException.MostIssues)] : [];
-        creation.Deliveries = Lay(post, plan, now);
+        creation.Deliveries = Lay(post, plan, now, creation.Hashes);
     }
 
-    private async Task GuardAsync(IReadOnlyList<Creation> creations, DateTimeOffset now, CancellationToken ct)
+    /// <param name="ahead">What those repeat that were guarded when they were planned.</param>
+    private async Task GuardAsync(IReadOnlyList<Creation> creations, IReadOnlyDictionary<Guid, Guid> ahead, DateTimeOffset now,
+        CancellationToken ct)
     {
         foreach (var creation in creations)
         {
@@ -172,15 +176,16 @@ public sealed class PostAcceptor
             }
         }
         var existing = await _duplicates.FindAsync(
-            [.. creations.Where(c => c.IsOpen && !c.Input.AllowDuplicate).SelectMany(c => c.Said())], ct);
+            [.. creations.Where(c => c.IsOpen && !c.Input.AllowDuplicate && !c.IsGuardedAhead).SelectMany(c => c.Said())], ct);
         List<DuplicateGuard.Said> said = [];
         foreach (var creation in creations.Where(c => c.IsOpen))
         {
             var own = creation.Said().ToList();
-            if (existing.TryGetValue(creation.Post!.Id, out var id)) creation.Refused = DuplicateGuard.Problem(id);
+            if (ahead.TryGetValue(creation.PostId, out var id) || existing.TryGetValue(creation.PostId, out id))
+                creation.Refused = DuplicateGuard.Problem(id);
             else if (!creation.Input.AllowDuplicate
-                && said.Find(earlier => own.Exists(earlier.Repeats)) is { Delivery: not null } same)
-                creation.Refused = DuplicateGuard.Problem(same.PostId);
+                && said.FindIndex(earlier => own.Exists(earlier.Repeats)) is >= 0 and var same)
+                creation.Refused = DuplicateGuard.Problem(said[same].PostId);
             else said.AddRange(own);
         }
     }
@@ -249,11 +254,14 @@ public sealed class PostAcceptor
     }
 
     /// <summary>The deliveries a plan comes to, in the order of its profiles.</summary>
-    internal static List<Delivery> Lay(Post post, PostPlan plan, DateTimeOffset now) =>
-        [.. plan.Profiles.Select((profile, position) => Lay(post, plan, profile, position, now))];
+    /// <param name="hashes">Of the content, by profile, where they have been made already.</param>
+    internal static List<Delivery> Lay(
+        Post post, PostPlan plan, DateTimeOffset now, IReadOnlyDictionary<Guid, byte[]>? hashes = null) =>
+        [.. plan.Profiles.Select((profile, position) => Lay(post, plan, profile, position, now, hashes?[profile.Id]))];
 
     /// <summary>One profile's delivery.</summary>
-    internal static Delivery Lay(Post post, PostPlan plan, Profile profile, int position, DateTimeOffset now)
+    internal static Delivery Lay(
+        Post post, PostPlan plan, Profile profile, int position, DateTimeOffset now, byte[]? hash = null)
     {
         var content = ContentRules.Resolve(post.Content, profile.Id, profile.Provider);
         var moment = plan.MomentOf(profile, post.ScheduledAt);
@@ -268,7 +276,7 @@ public sealed class PostAcceptor
             ProfileName = profile.Name,
             TestMode = profile.TestMode,
             Content = content,
-            ContentHash = ContentRules.Hash(content, plan.Artifacts.BytesOf),
+            ContentHash = hash ?? ContentRules.Hash(content, plan.Artifacts.BytesOf),
             Parts = PartsOf(content),
             ScheduledAt = moment,
             LatestAt = Latest(post, moment),

@@ -1,3 +1,4 @@
+using Npgsql;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Media;
@@ -43,23 +44,38 @@ internal sealed class PostPlanner(
 
     /// <summary>As <see cref="PlanAsync(Caller, PostInput, CancellationToken)"/>, for many with the same queries.</summary>
     public async Task<IReadOnlyList<PostPlan>> PlanAsync(
-        IReadOnlyList<(Caller Caller, PostInput Input)> asked, CancellationToken ct)
+        IReadOnlyList<(Caller Caller, PostInput Input)> asked, CancellationToken ct) =>
+        (await PlanAsync(asked, [], ct)).Plans;
+
+    /// <summary>The same, and in the same round trip holds and finds what <paramref name="said"/> repeats.</summary>
+    public async Task<(IReadOnlyList<PostPlan> Plans, IReadOnlyDictionary<Guid, Guid> Existing)> PlanAsync(
+        IReadOnlyList<(Caller Caller, PostInput Input)> asked, IReadOnlyList<DuplicateGuard.Said> said, CancellationToken ct)
     {
         var wanted = asked.SelectMany(a => a.Input.Profiles).Distinct().ToArray();
         var users = asked.Select(a => a.Caller.UserId).Distinct().ToArray();
-        var found = wanted.Length == 0
-            ? []
-            : await ReadAsync(users, wanted, ct);
+        Dictionary<Guid, Profile> found = [];
+        IReadOnlyDictionary<Guid, Guid> existing = new Dictionary<Guid, Guid>();
+        if (wanted.Length > 0)
+        {
+            await using var reads = unit.Batch();
+            if (said.Count > 0) DuplicateGuard.Ask(reads, said);
+            reads.Add($"SELECT {ProfileRow.Columns} FROM profiles WHERE id = ANY($1) AND user_id = ANY($2)", wanted, users);
+            await using var rows = await reads.ReadAsync(ct);
+            if (said.Count > 0)
+            {
+                await rows.NextResultAsync(ct);
+                existing = await DuplicateGuard.ReadAsync(rows, ct);
+                await rows.NextResultAsync(ct);
+            }
+            found = await ReadAsync(rows, ct);
+        }
         var artifacts = await PlannedArtifacts.ReadAsync(unit.Db, users, asked.Select(a => a.Input.Content), ct);
-        return [.. asked.Select(a => Plan(a.Caller, a.Input, found, artifacts))];
+        return ([.. asked.Select(a => Plan(a.Caller, a.Input, found, artifacts))], existing);
     }
 
-    private async Task<Dictionary<Guid, Profile>> ReadAsync(Guid[] users, Guid[] wanted, CancellationToken ct)
+    private static async Task<Dictionary<Guid, Profile>> ReadAsync(NpgsqlDataReader row, CancellationToken ct)
     {
         Dictionary<Guid, Profile> found = [];
-        await using var reads = unit.Batch();
-        reads.Add($"SELECT {ProfileRow.Columns} FROM profiles WHERE id = ANY($1) AND user_id = ANY($2)", wanted, users);
-        await using var row = await reads.ReadAsync(ct);
         while (await row.ReadAsync(ct))
         {
             var profile = ProfileRow.Read(row);

@@ -92,7 +92,7 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
         Post post, IReadOnlyList<Delivery> deliveries, DateTimeOffset now, CancellationToken ct)
     {
         var existing = await new DuplicateGuard(unit).FindAsync([.. deliveries.Select(d =>
-            new DuplicateGuard.Said(post.Id, d, d.ScheduledAt ?? now))], ct, holds: false);
+            DuplicateGuard.Said.By(d, d.ScheduledAt ?? now))], ct, holds: false);
         return existing.TryGetValue(post.Id, out var id)
             ? new Issue("/post", Rule.Duplicate, $"Post {id} says the same to a profile of these within 24 hours.",
                 Fix: "Change what it says, or send allowDuplicate: true if that is meant.")

@@ -133,12 +133,18 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
     }
 
+    // As ./run has it.
+    private static long SharedBuffers =>
+        Math.Clamp(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8 / (1024 * 1024), 128, 1024);
+
     private static ChildServer Serve(string folder, int port, bool durable) => ChildServer.Start("setpriv",
     [
         .. AsPostgres(), "--pdeathsig", "INT", Path.Combine(FindBinaries(), "postgres"), "-D", Path.Combine(folder, "data"),
         "-p", port.ToString(CultureInfo.InvariantCulture), "-k", folder, "-c", "listen_addresses=127.0.0.1",
         "-c", "max_connections=400", "-c", "log_min_messages=fatal",
-        .. durable ? (string[])["-c", "shared_preload_libraries=pg_stat_statements"] : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
+        .. durable
+            ? (string[])["-c", "shared_preload_libraries=pg_stat_statements", "-c", $"shared_buffers={SharedBuffers}MB"]
+            : ["-c", "fsync=off", "-c", "shared_buffers=256MB"],
     ]);
 
     // Postgres refuses root.

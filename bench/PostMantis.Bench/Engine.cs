@@ -109,8 +109,9 @@ internal sealed class Engine : IAsyncDisposable
     public async Task<string> ProfileAsync()
     {
         await using var command = Source.CreateCommand("""
-            SELECT format('%10s ms %9s calls %10s rows %9s ms each  %s', round(total_exec_time), calls, rows,
-                round(mean_exec_time::numeric, 3), left(regexp_replace(query, '\s+', ' ', 'g'), 110))
+            SELECT format('%10s ms %9s calls %10s rows %9s ms each %9s blocks read %9s written %9s MiB of log %9s pages in it  %s',
+                round(total_exec_time), calls, rows, round(mean_exec_time::numeric, 3), shared_blks_read, shared_blks_written,
+                round(wal_bytes / 1048576, 1), wal_fpi, left(regexp_replace(query, '\s+', ' ', 'g'), 110))
             FROM pg_stat_statements ORDER BY total_exec_time DESC LIMIT 25
             """);
         await using var rows = await command.ExecuteReaderAsync();

@@ -802,6 +802,12 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("bytea")
                         .HasColumnName("content_hash");
 
+                    b.Property<long>("ContentKey")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("bigint")
+                        .HasColumnName("content_key")
+                        .HasComputedColumnSql("('x' || left(encode(sha256(uuid_send(profile_id) || content_hash), 'hex'), 16))::bit(64)::bigint", true);
+
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
@@ -901,24 +907,27 @@ namespace PostMantis.Core.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_deliveries");
 
+                    b.HasIndex("ContentKey")
+                        .HasDatabaseName("ix_deliveries_content_key");
+
                     b.HasIndex("Id")
                         .HasDatabaseName("ix_deliveries_open_walk")
                         .HasFilter("status IN ('pending', 'unknown')");
+
+                    b.HasIndex("ProfileId")
+                        .HasDatabaseName("ix_deliveries_unknown")
+                        .HasFilter("status = 'unknown'");
 
                     b.HasIndex("PostId", "Position")
                         .HasDatabaseName("ix_deliveries_post_id_position");
 
                     b.HasIndex("ProfileId", "ProviderPostId")
                         .IsUnique()
-                        .HasDatabaseName("ix_deliveries_profile_id_provider_post_id")
-                        .HasFilter("provider_post_id IS NOT NULL");
+                        .HasDatabaseName("ix_deliveries_profile_id_provider_post_id");
 
                     b.HasIndex("ProfileId", "ScheduledAt")
                         .HasDatabaseName("ix_deliveries_open")
                         .HasFilter("status IN ('pending', 'unknown')");
-
-                    b.HasIndex("ProfileId", "ContentHash", "CreatedAt")
-                        .HasDatabaseName("ix_deliveries_profile_id_content_hash_created_at");
 
                     b.HasIndex("UserId", "Status", "UpdatedAt")
                         .HasDatabaseName("ix_deliveries_user_id_status_updated_at");
