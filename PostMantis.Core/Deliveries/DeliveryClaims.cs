@@ -13,7 +13,7 @@ namespace PostMantis.Core.Deliveries;
 /// Claims due deliveries. The lease and the line in the ledger commit together; whoever holds the work item's row goes
 /// first, so what is read here no edit can change any more.
 /// </summary>
-internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, WorkerIdentity worker,
+internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, ArrivedItem arrived, WorkerIdentity worker,
     ProviderCatalog catalog, DeliveryHolds holds, DeliveryTelemetry telemetry, TimeProvider time, ILogger<DeliveryClaims> logger)
 {
     private const int MostLooks = 200;
@@ -49,25 +49,35 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
 
     /// <summary>Claims up to <paramref name="slots"/> deliveries.</summary>
     /// <param name="rooms">How many more of a provider may be claimed, where that is bounded further.</param>
+    /// <param name="isIdle">Nothing runs here: what has just arrived alone is claimed without looking further.</param>
     public async Task<ClaimedDeliveries> ClaimAsync(
-        int slots, IReadOnlyDictionary<string, int> rooms, CancellationToken ct)
+        int slots, IReadOnlyDictionary<string, int> rooms, bool isIdle, CancellationToken ct)
     {
+        var only = arrived.Take();
         for (var looks = 0; looks < MostLooks; looks++)
         {
-            var (claimed, again) = await unit.RunAsync(token => ClaimOnceAsync(slots, rooms, token), ct);
+            var one = isIdle && looks == 0 ? only : null;
+            var (claimed, again) = await unit.RunAsync(token => ClaimOnceAsync(slots, rooms, one, token), ct);
             if (claimed.Deliveries.Count > 0 || !again) return claimed;
         }
         return ClaimedDeliveries.None;
     }
 
     private async Task<(ClaimedDeliveries Claimed, bool Again)> ClaimOnceAsync(
-        int slots, IReadOnlyDictionary<string, int> rooms, CancellationToken ct)
+        int slots, IReadOnlyDictionary<string, int> rooms, WorkItem? only, CancellationToken ct)
     {
-        var (leases, again) = await queue.ClaimAsync(WorkKind.Publish, slots, ct, rooms);
-        if (leases.Count == 0) return (ClaimedDeliveries.None, again);
-
+        var again = false;
+        IReadOnlyList<WorkLease> leases = [];
+        Dictionary<Guid, Found> read = [];
+        Dictionary<Guid, Attempt> attempts = [];
+        if (only is not null && await ClaimOneAsync(only, read, attempts, ct) is { } lone) leases = [lone];
+        else
+        {
+            (leases, again) = await queue.ClaimAsync(WorkKind.Publish, slots, ct, rooms);
+            if (leases.Count == 0) return (ClaimedDeliveries.None, again);
+            await ReadAsync([.. leases.Select(l => l.Key)], read, attempts, ct);
+        }
         var now = time.GetUtcNow();
-        var (read, attempts) = await ReadAsync([.. leases.Select(l => l.Key)], ct);
         var held = await holds.TakeAsync(leases.Where(l => read.ContainsKey(l.Key) && !attempts.ContainsKey(l.Key))
             .Select(l => (l, read[l.Key].Delivery, read[l.Key].Profile))
             .Where(l => l.Delivery.Status is DeliveryStatus.Pending or DeliveryStatus.Incomplete), now, ct);
@@ -117,15 +127,39 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
         return (new ClaimedDeliveries(claimed, grants), again || held.Kept.Count > 0);
     }
 
-    private async Task<(Dictionary<Guid, Found> Deliveries, Dictionary<Guid, Attempt> Attempts)> ReadAsync(
-        Guid[] keys, CancellationToken ct)
+    // The item names its delivery, so that both go in one round trip.
+    private async Task<WorkLease?> ClaimOneAsync(
+        WorkItem only, Dictionary<Guid, Found> deliveries, Dictionary<Guid, Attempt> attempts, CancellationToken ct)
     {
-        Dictionary<Guid, Found> deliveries = [];
-        Dictionary<Guid, Attempt> attempts = [];
+        unit.PlanOnce();
+        await using var batch = unit.Batch();
+        queue.ClaimOne(batch, only);
+        AskFor([only.Key], batch);
+        await using var rows = await batch.ReadAsync(ct);
+        if (await WorkQueue.ReadOneAsync(rows, ct) is not { } lease) return null;
+        await rows.NextResultAsync(ct);
+        await ReadAsync(rows, deliveries, attempts, ct);
+        return lease;
+    }
+
+    private async Task ReadAsync(
+        Guid[] keys, Dictionary<Guid, Found> deliveries, Dictionary<Guid, Attempt> attempts, CancellationToken ct)
+    {
         await using var reads = unit.Batch();
+        AskFor(keys, reads);
+        await using var rows = await reads.ReadAsync(ct);
+        await ReadAsync(rows, deliveries, attempts, ct);
+    }
+
+    private static void AskFor(Guid[] keys, SqlBatch reads)
+    {
         reads.Add(ReadSql).Parameters.AddWithValue(keys);
         reads.Add(OpenAttemptsSql).Parameters.AddWithValue(keys);
-        await using var row = await reads.ReadAsync(ct);
+    }
+
+    private static async Task ReadAsync(NpgsqlDataReader row, Dictionary<Guid, Found> deliveries,
+        Dictionary<Guid, Attempt> attempts, CancellationToken ct)
+    {
         while (await row.ReadAsync(ct))
         {
             var delivery = DeliveryRow.Read(row);
@@ -162,7 +196,6 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, W
             };
             attempts[attempt.DeliveryId] = attempt;
         }
-        return (deliveries, attempts);
     }
 
     private void Begin(SqlBatch writes, IReadOnlyList<ClaimedDelivery> begun, DateTimeOffset now)

@@ -56,6 +56,14 @@ public sealed partial class DeliveryRunner : IDisposable
         }
     }
 
+    private bool IsIdle
+    {
+        get
+        {
+            lock (_gate) return _running.Count == 0;
+        }
+    }
+
     /// <summary>Claims what is due and free and sees it through.</summary>
     /// <returns>How many deliveries were claimed.</returns>
     public async Task<int> RunOnceAsync(CancellationToken ct)
@@ -75,7 +83,7 @@ public sealed partial class DeliveryRunner : IDisposable
         await using (var scope = _scopes.CreateAsyncScope())
         {
             (claimed, var connections) = await scope.ServiceProvider.GetRequiredService<DeliveryClaims>()
-                .ClaimAsync(FreeSlots, Rooms(), ct);
+                .ClaimAsync(FreeSlots, Rooms(), IsIdle, ct);
             if (claimed.Count == 0) return [];
 
             held = claimed.ToDictionary(c => c.Attempt.Id, c => _held.Hold(c.Lease));

@@ -35,14 +35,15 @@ public sealed class PostAcceptor
     private readonly BudgetForecast _forecast;
     private readonly IdempotencyStore _keys;
     private readonly PostArtifacts _artifacts;
+    private readonly ArrivedItem _arrived;
 
     public PostAcceptor(UnitOfWork unit, PendingRows rows, ProviderCatalog catalog, PostEvents events, AuditLog audit,
         WakeUp wakeUp, PostChanges changes, TimeProvider time, DeliveryTelemetry telemetry, BudgetForecast forecast,
-        IdempotencyStore keys, Imports imports, MediaQuota quota, MediaVersions versions)
+        IdempotencyStore keys, Imports imports, MediaQuota quota, MediaVersions versions, ArrivedItem arrived)
     {
         ArgumentNullException.ThrowIfNull(unit);
-        (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast, _keys) =
-            (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast, keys);
+        (_unit, _rows, _db, _events, _audit, _wakeUp, _changes, _time, _telemetry, _forecast, _keys, _arrived) =
+            (unit, rows, unit.Db, events, audit, wakeUp, changes, time, telemetry, forecast, keys, arrived);
         _planner = new PostPlanner(unit, catalog, imports, versions, time);
         _artifacts = new PostArtifacts(_db, imports, quota);
         _duplicates = new DuplicateGuard(unit);
@@ -367,6 +368,7 @@ public sealed class PostAcceptor
         post.MoveTo(PostStatus.Scheduled, now);
         foreach (var item in deliveries.Select(d => Enqueue(d, rules, traceparent, now)))
         {
+            if (item.RunAt <= now) _unit.AfterCommit(() => _arrived.Add(item));
             if (_rows.IsOpen) _rows.Add(item);
             else _db.WorkItems.Add(item);
         }

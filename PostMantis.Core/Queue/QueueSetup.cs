@@ -16,6 +16,7 @@ public static class QueueSetup
         services.AddSingleton<HeldLeases>();
         services.AddSingleton<FreedLanes>();
         services.AddSingleton<ReachedItems>();
+        services.AddSingleton<ArrivedItem>();
         services.AddSingleton<QueueTelemetry>();
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();

@@ -140,6 +140,26 @@ public sealed class WorkQueue(
                 d.run_at DESC, d.id DESC LIMIT 1) x ON true
         """;
 
+    // What the claim above comes to where nothing else is due and nothing is in the way; else it finds nothing.
+    private const string ClaimOneSql = """
+        UPDATE work_items w SET state = 'leased', tries = tries + 1, worker_id = $3, lease_token = gen_random_uuid(),
+            lease_expires_at = clock_timestamp() + $4
+        WHERE w.id = (SELECT id FROM work_items WHERE id = $1 AND state = 'waiting' AND run_at <= $2 FOR UPDATE SKIP LOCKED)
+            AND NOT EXISTS (SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL)
+            AND NOT EXISTS (
+                SELECT 1 FROM work_items b
+                WHERE b.user_id = w.user_id AND b.lane = w.lane AND b.state IN ('ready', 'leased'))
+            AND NOT EXISTS (
+                SELECT 1 FROM work_items e WHERE e.lane = w.lane AND e.kind = w.kind AND e.state IN ('waiting', 'queued')
+                    AND (e.run_at, e.id) < (w.run_at, w.id))
+            AND NOT EXISTS (
+                SELECT 1 FROM work_items r
+                WHERE r.kind = w.kind AND r.state = 'ready' AND r.pool = w.pool AND r.run_at <= $2)
+            AND (SELECT count(*) FROM work_items b
+                WHERE b.user_id = w.user_id AND b.kind = w.kind AND b.state IN ('ready', 'leased')) < $5
+        RETURNING id, user_id, key, lane, tries, lease_token, run_at, created_at, traceparent
+        """;
+
     private readonly PostMantisDb _db = unit.Db;
 
     /// <summary>Claims up to <paramref name="slots"/> due items under leases of this process, fair between users.</summary>
@@ -195,6 +215,23 @@ public sealed class WorkQueue(
             // Nothing where the last claim stopped: the next one begins at the beginning.
             return new Claim(leases, again || (leases.Count == 0 && from.Count > 0));
         }, ct);
+    }
+
+    /// <summary>
+    /// Adds the statements that claim one item to publish, for a worker with nothing else to do. It is claimed as
+    /// <see cref="ClaimAsync"/> would, or not at all: the result after that of the turn is its lease, or empty.
+    /// </summary>
+    internal void ClaimOne(SqlBatch batch, WorkItem item)
+    {
+        batch.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)WorkKind.Publish);
+        batch.Add(ClaimOneSql, item.Id, time.GetUtcNow(), worker.Id, options.Value.Lease, (long)options.Value.PerUser);
+    }
+
+    /// <summary>Reads the lease of <see cref="ClaimOne"/>.</summary>
+    internal static async Task<WorkLease?> ReadOneAsync(NpgsqlDataReader rows, CancellationToken ct)
+    {
+        await rows.NextResultAsync(ct);
+        return await rows.ReadAsync(ct) ? Read(rows, WorkKind.Publish) : null;
     }
 
     /// <summary>Waits for the claim of <paramref name="kind"/> under way and keeps others back until the commit.</summary>

@@ -224,7 +224,7 @@ public sealed class RecoveryTests : IAsyncLifetime
 
     /// <summary>A worker that claims and is never seen again.</summary>
     private Task<IReadOnlyList<ClaimedDelivery>> ClaimAndVanishAsync() => _world.Host.InScopeAsync(async services =>
-        (await services.GetRequiredService<DeliveryClaims>().ClaimAsync(10, new Dictionary<string, int>(), default)).Deliveries);
+        (await services.GetRequiredService<DeliveryClaims>().ClaimAsync(10, new Dictionary<string, int>(), isIdle: true, default)).Deliveries);
 
     /// <summary>Lets every lease run out, as the database's clock would, and lets the recovery loop find it.</summary>
     private async Task<int> ExpireAsync()

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
 using PostMantis.Core.Queue;
 using PostMantis.Tests.Support;
 
@@ -126,6 +127,42 @@ public sealed class WorkQueueTests : IAsyncLifetime
         claim = await InQueueAsync(q => q.ClaimAsync(WorkKind.Publish, 10, default));
         Assert.Contains(first, claim.Leases.Select(l => l.Id));
         Assert.Equal(41, (await TakeAsync(100)).Count);
+    }
+
+    [Fact]
+    public async Task What_has_just_come_is_claimed_by_its_id_where_a_claim_would_take_it_too()
+    {
+        var user = NewId();
+        var now = _host.Clock.GetUtcNow();
+        Assert.Null(await TakeOneAsync(await AddAsync(user, NewId(), now.AddHours(1))));
+
+        var (first, lane) = (await AddAsync(user, NewId()), NewId());
+        Assert.Equal(first, (await TakeOneAsync(first))!.Id);
+        Assert.Null(await TakeOneAsync(first));
+
+        await AddAsync(user, lane, now.AddSeconds(-1));
+        Assert.Null(await TakeOneAsync(await AddAsync(user, lane)));
+        var earlier = Assert.Single(await TakeAsync(10));
+        Assert.Null(await TakeOneAsync(await AddAsync(user, lane)));
+        await SettleAsync(earlier);
+
+        await SqlAsync("UPDATE instance_state SET paused_at = now()");
+        var other = await AddAsync(NewId(), NewId(), pool: "network");
+        Assert.Null(await TakeOneAsync(other));
+        await SqlAsync("UPDATE instance_state SET paused_at = NULL");
+
+        var ready = await AddAsync(NewId(), NewId(), pool: "network");
+        await SqlAsync($"UPDATE work_items SET state = 'ready' WHERE id = '{ready}'");
+        Assert.Null(await TakeOneAsync(other));
+        await SqlAsync($"UPDATE work_items SET state = 'waiting' WHERE id = '{ready}'");
+        Assert.Equal(other, (await TakeOneAsync(other))!.Id);
+
+        await AddManyAsync(user, NewId(), 31, lanes: 31);
+        await SqlAsync($"""
+            UPDATE work_items SET state = 'leased', lease_token = gen_random_uuid(), lease_expires_at = now()
+            WHERE user_id = '{user}' AND state = 'waiting' AND lane <> '{lane}' AND run_at <= '{_host.Clock.GetUtcNow():O}'
+            """);
+        Assert.Null(await TakeOneAsync(await AddAsync(user, NewId())));
     }
 
     [Fact]
@@ -268,6 +305,18 @@ public sealed class WorkQueueTests : IAsyncLifetime
     }
 
     private Task<IReadOnlyList<WorkLease>> TakeAsync(int slots) => TakeAsync(slots, _host);
+
+    private Task<WorkLease?> TakeOneAsync(Guid id) => _host.InScopeAsync(services =>
+    {
+        var unit = services.GetRequiredService<UnitOfWork>();
+        return unit.RunAsync(async ct =>
+        {
+            await using var batch = unit.Batch();
+            services.GetRequiredService<WorkQueue>().ClaimOne(batch, new WorkItem { Id = id });
+            await using var rows = await batch.ReadAsync(ct);
+            return await WorkQueue.ReadOneAsync(rows, ct);
+        }, default);
+    });
 
     private Task<IReadOnlySet<Guid>> SettleAsync(WorkLease lease, PostMantisHost? host = null) =>
         (host ?? _host).InScopeAsync(s => s.GetRequiredService<WorkQueue>().SettleAsync([lease], default));
