@@ -18,6 +18,7 @@ public static class DeliveriesSetup
         services.AddScoped<PostAcceptor>();
         services.AddSingleton<PostIntake>();
         services.AddScoped<PostEditor>();
+        services.AddScoped<PostCopier>();
         services.AddScoped<PostValidator>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ComposerProfiles>();

@@ -5,6 +5,7 @@ namespace PostMantis.Core.Deliveries;
 /// <summary>Which posts are asked for; every filter narrows, several values of one filter widen it.</summary>
 /// <param name="ScheduledAfter">Inclusive, as every After; Before is exclusive.</param>
 /// <param name="ByKey">Written or published with this key.</param>
+/// <param name="ForPersonSince">At which a person has to look, whenever that was, or that failed at one since then.</param>
 /// <param name="Metadata">All of these names with these values.</param>
 public sealed record PostQuery(
     IReadOnlyList<PostStatus>? Status = null,
@@ -23,6 +24,7 @@ public sealed record PostQuery(
     DateTimeOffset? UpdatedBefore = null,
     bool? NeedsAttention = null,
     Guid? ByKey = null,
+    DateTimeOffset? ForPersonSince = null,
     PostSort Sort = PostSort.CreatedAt,
     bool Descending = true);
 

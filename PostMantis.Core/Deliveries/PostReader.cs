@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Access;
@@ -60,14 +61,20 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         return attempts.ConvertAll(AttemptResource.From);
     }
 
-    /// <summary>The ledgers of every delivery of a post, oldest first, in one query.</summary>
-    public async Task<ILookup<Guid, AttemptResource>> AllAttemptsAsync(Caller caller, Guid postId, CancellationToken ct)
+    /// <summary>One post with everything a person asks of it: its deliveries, their ledgers, its trace.</summary>
+    /// <exception cref="ProblemException">notFound: absent, or out of scope.</exception>
+    public async Task<PostDetail> DetailAsync(Caller caller, Guid postId, CancellationToken ct)
     {
-        if (!await InScope(db, caller).AnyAsync(p => p.Id == postId, ct)) throw ProblemException.NotFound("post");
-        var attempts = await db.Attempts.AsNoTracking()
-            .Where(a => db.Deliveries.Any(d => d.Id == a.DeliveryId && d.PostId == postId))
+        var post = await InScope(db, caller).AsNoTracking().SingleOrDefaultAsync(p => p.Id == postId, ct)
+            ?? throw ProblemException.NotFound("post");
+        var deliveries = await db.Deliveries.AsNoTracking().Where(d => d.PostId == postId)
+            .OrderBy(d => d.Position).ToListAsync(ct);
+        var ids = deliveries.ConvertAll(d => d.Id);
+        var attempts = await db.Attempts.AsNoTracking().Where(a => ids.Contains(a.DeliveryId))
             .OrderBy(a => a.Number).ToListAsync(ct);
-        return attempts.ToLookup(a => a.DeliveryId, AttemptResource.From);
+        return new PostDetail(PostResource.From(post, deliveries, caller, time.GetUtcNow()), post.AcceptedAt,
+            ActivityContext.TryParse(post.Traceparent, null, out var trace) ? trace.TraceId.ToString() : null,
+            attempts.ToLookup(a => a.DeliveryId, AttemptResource.From));
     }
 
     /// <summary>The posts a caller may see: its user's, of its mode, and only with every delivery in its scope.</summary>
@@ -88,6 +95,11 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
             posts = posts.Where(p => p.Outcome != null && outcomes.Contains(p.Outcome.Value));
         if (query.ByKey is { } key) posts = posts.Where(p => p.CreatedById == key || p.AcceptedById == key);
         if (query.NeedsAttention is { } attention) posts = posts.Where(p => p.NeedsAttention == attention);
+        if (query.ForPersonSince is { } since)
+        {
+            posts = posts.Where(p => p.NeedsAttention || (p.UpdatedAt >= since
+                && (p.Outcome == PostOutcome.Failed || p.Outcome == PostOutcome.Partial)));
+        }
         if (query.ExternalId is { Count: > 0 } externalIds)
             posts = posts.Where(p => p.ExternalId != null && externalIds.Contains(p.ExternalId));
         if (query.DeliveryStatus is { Count: > 0 } deliveryStatus)

@@ -158,3 +158,10 @@ public sealed record AttemptResource(
 
 /// <summary>An accepted command: the post as it is now, and what its author should know.</summary>
 public sealed record AcceptedPost(PostResource Post, IReadOnlyList<Issue> Warnings);
+
+/// <summary>A post as a person looks at it.</summary>
+/// <param name="AcceptedAt">When publishing was accepted; null on a draft.</param>
+/// <param name="TraceId">The trace the whole post belongs to.</param>
+/// <param name="Attempts">The ledger, by delivery, oldest first.</param>
+public sealed record PostDetail(
+    PostResource Post, DateTimeOffset? AcceptedAt, string? TraceId, ILookup<Guid, AttemptResource> Attempts);

@@ -31,6 +31,13 @@ public sealed record MessageQuery(MessageStatus? Status = null, string? Type = n
 /// <param name="Event">As it is sent; null: it is no longer kept.</param>
 public sealed record MessageDetail(WebhookMessage Message, EventResource? Event, IReadOnlyList<WebhookAttempt> Attempts);
 
+/// <summary>What an endpoint was told of a post.</summary>
+/// <param name="HappenedAt">When the event happened.</param>
+/// <param name="DeliveryId">Which delivery it was about; null: the post.</param>
+/// <param name="Attempts">Oldest first.</param>
+public sealed record PostMessage(WebhookMessage Message, string EndpointName, DateTimeOffset HappenedAt, Guid? DeliveryId,
+    IReadOnlyList<WebhookAttempt> Attempts);
+
 /// <summary>A replay and how far it is.</summary>
 /// <param name="Waiting">Of what it asked for.</param>
 public sealed record ReplayProgress(WebhookReplay Replay, int Waiting)
@@ -56,6 +63,16 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
     private const int LatestAttempts = 500;
     private const int MostAttempts = 100;
     private const int MostReplays = 5;
+
+    /// <summary>Messages of one post that are shown, the oldest first.</summary>
+    public const int MostOfPost = 200;
+
+    // A message's id follows from its event and its endpoint.
+    private const string OfPostSql = $$"""
+        SELECT m.* FROM events h JOIN webhook_endpoints w ON w.user_id = h.user_id
+        JOIN webhook_messages m ON m.id = {{MessageSql.Id}}
+        WHERE h.post_id = {0} AND h.user_id = {1}
+        """;
     private const string Sort = "-id";
 
     /// <summary>The person's endpoints, newest first.</summary>
@@ -137,6 +154,22 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
         var attempts = await db.WebhookAttempts.AsNoTracking().Where(a => a.MessageId == messageId)
             .OrderByDescending(a => a.Id).Take(MostAttempts).ToListAsync(ct);
         return new MessageDetail(message, happened is null ? null : EventResource.From(happened, message.Sequence), attempts);
+    }
+
+    /// <summary>What endpoints were told of a post of the person, with every attempt, in two queries.</summary>
+    public async Task<IReadOnlyList<PostMessage>> OfPostAsync(Caller caller, Guid postId, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        var told = await db.WebhookMessages.FromSqlRaw(OfPostSql, postId, caller.UserId).AsNoTracking()
+            .Join(db.WebhookEndpoints, m => m.EndpointId, w => w.Id, (m, w) => new { Message = m, w.Name })
+            .Join(db.Events, m => m.Message.EventId, e => e.Id, (m, e) => new { m.Message, m.Name, e.CreatedAt, e.DeliveryId })
+            .OrderBy(m => m.Message.Sequence).ThenBy(m => m.Message.EndpointId).Take(MostOfPost).ToListAsync(ct);
+        if (told.Count == 0) return [];
+        var ids = told.ConvertAll(m => m.Message.Id);
+        var attempts = (await db.WebhookAttempts.AsNoTracking().Where(a => ids.Contains(a.MessageId))
+            .OrderBy(a => a.Id).ToListAsync(ct)).ToLookup(a => a.MessageId);
+        return told.ConvertAll(m =>
+            new PostMessage(m.Message, m.Name, m.CreatedAt, m.DeliveryId, [.. attempts[m.Message.Id]]));
     }
 
     /// <summary>The latest replays of an endpoint.</summary>

@@ -28,6 +28,14 @@ public sealed partial class Browser : IDisposable
             [new("__RequestVerificationToken", WebUtility.HtmlDecode(token)), new("_handler", name), .. fields], headers);
     }
 
+    /// <summary>Opens the page for its form's token and sends the fields to another address, as a form of the shell does.</summary>
+    public async Task<HttpResponseMessage> SubmitToAsync(string path, string action, IEnumerable<KeyValuePair<string, string>> fields)
+    {
+        var page = await (await GetAsync(path)).Content.ReadAsStringAsync();
+        return await PostAsync(action,
+            [new("__RequestVerificationToken", WebUtility.HtmlDecode(Token().Match(page).Groups["token"].Value)), .. fields]);
+    }
+
     /// <summary>Sends the fields as they are.</summary>
     public Task<HttpResponseMessage> PostAsync(
         string path, IEnumerable<KeyValuePair<string, string>> fields, params (string Name, string Value)[] headers) =>

@@ -10,11 +10,12 @@ const lib = join(root, 'wwwroot', 'lib');
 // Every symbol that a page or component names; ProviderIcon and Icon look them up here.
 const icons = [
   'arrow-clockwise', 'arrow-left', 'arrow-repeat', 'arrow-right', 'bluesky', 'box-arrow-right', 'box-arrow-up-right',
-  'box-seam', 'broadcast', 'calendar-event', 'check-circle', 'check-lg', 'chevron-down', 'chevron-left',
+  'box-seam', 'briefcase', 'broadcast', 'calendar-event', 'check-circle', 'check-lg', 'chevron-down', 'chevron-left',
   'chevron-right', 'circle-half', 'clipboard', 'clock', 'clock-history', 'cloud-arrow-up', 'code-slash', 'collection',
-  'dash-circle', 'discord', 'envelope', 'exclamation-circle', 'exclamation-triangle', 'facebook', 'file-earmark-music', 'file-earmark-text',
+  'dash-circle', 'discord', 'download', 'envelope', 'exclamation-circle', 'exclamation-triangle', 'facebook', 'file-earmark-music', 'file-earmark-text',
+  'files',
   'film', 'funnel',
-  'grid', 'hourglass-split', 'image', 'images', 'info-circle', 'instagram', 'journal-text', 'key', 'linkedin', 'list', 'lock', 'mastodon',
+  'grid', 'hourglass-split', 'image', 'images', 'info-circle', 'instagram', 'journal-code', 'journal-text', 'key', 'linkedin', 'list', 'lock', 'mastodon',
   'moon-stars', 'pause-circle', 'pencil', 'pencil-square', 'people', 'person-circle', 'pinterest', 'plug', 'plus-lg',
   'question-circle', 'search', 'send', 'shield-check', 'shield-lock', 'slash-circle', 'sun', 'threads', 'tiktok',
   'trash', 'twitter-x', 'x-circle', 'x-lg', 'youtube',

@@ -40,8 +40,8 @@ function swap(fresh) {
     const next = fresh.querySelector(`[data-region="${CSS.escape(region.dataset.region)}"]`);
     const focused = document.activeElement;
     if (!next || (region.contains(focused) && focused.matches('input, textarea, select'))) continue;
-    for (const open of region.querySelectorAll('details[open][id]')) {
-      next.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute('open', '');
+    for (const details of region.querySelectorAll('details[id]')) {
+      next.querySelector(`#${CSS.escape(details.id)}`)?.toggleAttribute('open', details.open);
     }
     region.replaceChildren(...next.childNodes);
   }
