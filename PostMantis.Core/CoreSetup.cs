@@ -46,6 +46,7 @@ public static class CoreSetup
         services.AddConnections();
         services.AddScoped<ProfileReader>();
         services.AddScoped<ProfileLabels>();
+        services.AddScoped<BrandEditor>();
         services.AddBudgets();
         services.AddDeliveries();
         services.AddVault();

@@ -18,6 +18,7 @@ public static class WebSetup
         services.AddCascadingAuthenticationState();
         services.AddPersonSessions();
         services.AddScoped<Pages.Posts.ComposerDesk>();
+        services.AddScoped<BrandChoice>();
         services.AddAntiforgery(options =>
         {
             options.Cookie.Name = "pm-antiforgery";
@@ -47,6 +48,7 @@ public static class WebSetup
         app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapMediaForms();
         Pages.Posts.ComposerForms.MapComposerForms(app);
+        app.MapPost("/brand", BrandChoice.Choose).RequireAuthorization().ExcludeFromDescription();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

@@ -58,7 +58,7 @@ public sealed class ProfileLabels(UnitOfWork unit, AuditLog audit, TimeProvider 
             ON CONFLICT (user_id, name) DO UPDATE SET name = excluded.name RETURNING id AS "Value"
             """).ToListAsync(ct))[0];
 
-    private static void Check(string text, int most, string pointer, List<Issue> issues)
+    internal static void Check(string text, int most, string pointer, List<Issue> issues)
     {
         if (text.Length > most)
             issues.Add(new Issue(pointer, Rule.TooLong, $"At most {most} characters.", Limit: most, Actual: text.Length,
