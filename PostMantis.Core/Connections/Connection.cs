@@ -40,9 +40,14 @@ public sealed class Connection
 
     /// <summary>Rises with each stored pair, so that a late refresh cannot overwrite a newer one.</summary>
     public int CredentialVersion { get; set; }
+    /// <summary>Whether the grant holds something to renew it with; if not, it ends with its access token.</summary>
+    public bool CanRenew { get; set; } = true;
     public DateTimeOffset? AccessTokenExpiresAt { get; set; }
     public DateTimeOffset? RefreshTokenExpiresAt { get; set; }
     public DateTimeOffset? RefreshedAt { get; set; }
+
+    /// <summary>When a person has to consent again; null: never, as far as is known.</summary>
+    public DateTimeOffset? EndsAt => CanRenew ? RefreshTokenExpiresAt : AccessTokenExpiresAt;
 
     /// <summary>Code of the last refresh failure, such as <c>refreshLost</c>.</summary>
     public string? LastRefreshError { get; set; }
@@ -56,6 +61,8 @@ public sealed class Connection
             connection.ToTable("connections", t => t.HasCheckConstraint("ck_connections_credential",
                 "(status = 'disconnected') = (credential IS NULL)"));
             connection.Property(c => c.Status).HasConversion<SnakeCase<ConnectionStatus>>();
+            connection.Property(c => c.CanRenew).HasDefaultValue(true);
+            connection.Ignore(c => c.EndsAt);
             connection.HasIndex(c => new { c.UserId, c.Provider, c.ProviderAccountId }).IsUnique();
             connection.HasOne<User>().WithMany().HasForeignKey(c => c.UserId).OnDelete(DeleteBehavior.Cascade);
         }

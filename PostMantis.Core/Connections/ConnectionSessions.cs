@@ -38,6 +38,7 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
     // A trip's own page; its id follows.
     private const string SessionPath = "/connect/";
     private const int MostInput = 500;
+    private const int MostOpen = 5;
 
     /// <summary>Opens a trip to <paramref name="provider"/>, which asks for nothing beforehand.</summary>
     /// <exception cref="ProblemException">invalidRequest: no such provider here, or not set up.</exception>
@@ -221,6 +222,19 @@ public sealed class ConnectionSessions(UnitOfWork unit, ProviderCatalog catalog,
         return await _db.ConnectionSessions.AsNoTracking()
                 .SingleOrDefaultAsync(s => s.Id == sessionId && s.UserId == caller.UserId, ct)
             ?? throw ProblemException.NotFound("connection session");
+    }
+
+    /// <summary>The caller's trips that are under way, newest first.</summary>
+    public async Task<IReadOnlyList<ConnectionSession>> OpenAsync(Caller caller, CancellationToken ct)
+    {
+        RequirePerson(caller);
+        var now = time.GetUtcNow();
+
+        // Neither half of a trip lasts longer.
+        var since = now - (options.Value.SessionLifetime * 2);
+        return await _db.ConnectionSessions.AsNoTracking().Where(s => s.UserId == caller.UserId && s.EndedAt == null
+                && s.ExpiresAt > now && s.CreatedAt > since)
+            .OrderByDescending(s => s.CreatedAt).Take(MostOpen).ToListAsync(ct);
     }
 
     /// <summary>Ends every trip whose time has run out; its credentials go with it.</summary>

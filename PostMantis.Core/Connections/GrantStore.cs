@@ -29,6 +29,7 @@ internal static class GrantStore
             };
         connection.Credential = vault.SealJson(Connection.SealedCredential.Of(connection.Id, connection.UserId), whole);
         connection.CredentialVersion++;
+        connection.CanRenew = !string.IsNullOrEmpty(whole.RefreshToken);
         connection.AccessTokenExpiresAt = whole.AccessTokenExpiresAt;
         connection.RefreshTokenExpiresAt = whole.RefreshTokenExpiresAt;
         connection.Scopes = [.. whole.Scopes];

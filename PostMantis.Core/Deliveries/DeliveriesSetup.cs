@@ -24,6 +24,7 @@ public static class DeliveriesSetup
         services.AddScoped<ComposerProfiles>();
         services.AddScoped<ProfileDisconnector>();
         services.AddScoped<ProfilePauses>();
+        services.AddScoped<ProfileStandings>();
         services.AddScoped<BudgetForecast>();
         services.AddScoped<OverviewReader>();
         services.AddScoped<KeyActivityReader>();

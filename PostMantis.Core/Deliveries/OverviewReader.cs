@@ -1,44 +1,176 @@
-using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using NpgsqlTypes;
 using PostMantis.Core.Access;
+using PostMantis.Core.Connections;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
 
 namespace PostMantis.Core.Deliveries;
 
-/// <summary>The numbers of the overview.</summary>
+/// <summary>How far back an overview looks.</summary>
+public enum OverviewRange
+{
+    /// <summary>24 hours, one by one.</summary>
+    Day,
+
+    /// <summary>7 days, in quarters.</summary>
+    Week,
+
+    /// <summary>30 days, one by one.</summary>
+    Month,
+}
+
+/// <summary>What a person sees first.</summary>
 public sealed record Overview
 {
     public int DueToday { get; init; }
     public int PublishedLastDay { get; init; }
     public int FailedLastWeek { get; init; }
+
+    /// <summary>Posts at which a person has to look.</summary>
     public int NeedAttention { get; init; }
     public int AwaitingApproval { get; init; }
     public int Profiles { get; init; }
-    public int ProfilesToReconnect { get; init; }
     public int Keys { get; init; }
+
+    /// <summary>Oldest first, without gaps.</summary>
+    public IReadOnlyList<OverviewSlot> Slots { get; init; } = [];
+
+    /// <summary>Profiles whose consent is over or ends soon, the first to end first.</summary>
+    public IReadOnlyList<EndingConsent> Ending { get; init; } = [];
 }
 
-/// <summary>Counts what a person sees first, in one query.</summary>
-public sealed class OverviewReader(PostMantisDb db, TimeProvider time)
+/// <summary>What one stretch of time came to.</summary>
+/// <param name="Lateness">Of the middle delivery: first public call minus the moment; null: nothing was published.</param>
+/// <param name="MostLateness">95 of 100 deliveries were no later.</param>
+public sealed record OverviewSlot(
+    DateTimeOffset From, DateTimeOffset Until, int Published, int Failed, TimeSpan? Lateness, TimeSpan? MostLateness);
+
+/// <summary>A profile that needs its account's consent again, now or soon.</summary>
+/// <param name="EndsAt">When the consent ends; null: it is over.</param>
+/// <param name="AtRisk">Deliveries that are due after that; exact to <see cref="OverviewReader.MostCounted"/>.</param>
+/// <param name="FirstAtRisk">The moment of the first of them.</param>
+public sealed record EndingConsent(Guid ProfileId, string Name, string Provider, ProfileStatus Status, DateTimeOffset? EndsAt,
+    int AtRisk, DateTimeOffset? FirstAtRisk);
+
+/// <summary>Counts and measures what a person sees first, in one round trip.</summary>
+public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> connections, TimeProvider time)
 {
-    public Task<Overview> GetAsync(Caller caller, CancellationToken ct)
+    /// <summary>Deliveries at risk are counted up to here.</summary>
+    public const int MostCounted = 1000;
+
+    private const int MostEnding = 20;
+
+    // What is pending hangs on an index of its own by profile; what is settled is found by when it changed last, which is
+    // never before it was published or failed.
+    private const string CountsSql = """
+        WITH mine AS MATERIALIZED (
+            SELECT id, status FROM profiles WHERE user_id = $1 AND ($2 IS NULL OR brand_id = $2))
+        SELECT
+          (SELECT count(*)::int FROM mine m JOIN deliveries d ON d.profile_id = m.id JOIN posts p ON p.id = d.post_id
+            WHERE d.status = 'pending' AND d.scheduled_at < $3
+                AND p.status IN ('scheduled', 'publishing')),
+          (SELECT count(*)::int FROM deliveries WHERE user_id = $1 AND status IN ('published', 'incomplete')
+            AND updated_at >= $4 AND published_at >= $4 AND ($2 IS NULL OR profile_id IN (SELECT id FROM mine))),
+          (SELECT count(*)::int FROM deliveries WHERE user_id = $1 AND status = 'failed' AND updated_at >= $5
+            AND failed_at >= $5 AND ($2 IS NULL OR profile_id IN (SELECT id FROM mine))),
+          (SELECT count(*)::int FROM posts p WHERE user_id = $1 AND needs_attention AND ($2 IS NULL OR EXISTS (
+            SELECT FROM deliveries d WHERE d.post_id = p.id AND d.profile_id IN (SELECT id FROM mine)))),
+          (SELECT count(*)::int FROM posts p WHERE user_id = $1 AND status = 'awaiting_approval' AND ($2 IS NULL OR EXISTS (
+            SELECT FROM deliveries d WHERE d.post_id = p.id AND d.profile_id IN (SELECT id FROM mine)))),
+          (SELECT count(*)::int FROM mine WHERE status <> 'disconnected'),
+          (SELECT count(*)::int FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL)
+        """;
+
+    private const string SlotsSql = """
+        SELECT floor(extract(epoch FROM coalesce(published_at, failed_at) - $3) / $4)::int AS slot,
+            (count(*) FILTER (WHERE status <> 'failed'))::int, (count(*) FILTER (WHERE status = 'failed'))::int,
+            percentile_disc(0.5) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE status <> 'failed'),
+            percentile_disc(0.95) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE status <> 'failed')
+        FROM deliveries
+        WHERE user_id = $1 AND status IN ('published', 'incomplete', 'failed') AND updated_at >= $3
+            AND coalesce(published_at, failed_at) >= $3
+            AND ($2 IS NULL OR profile_id IN (SELECT id FROM profiles WHERE user_id = $1 AND brand_id = $2))
+        GROUP BY slot ORDER BY slot
+        """;
+
+    private const string EndingSql = """
+        SELECT p.id, p.name, p.provider, p.status, e.ends_at, r.at_risk, r.first_at_risk
+        FROM profiles p JOIN connections c ON c.id = p.connection_id
+        CROSS JOIN LATERAL (SELECT CASE WHEN p.status = 'active' THEN
+            CASE WHEN c.can_renew THEN c.refresh_token_expires_at ELSE c.access_token_expires_at END END AS ends_at) e
+        CROSS JOIN LATERAL (SELECT count(*)::int AS at_risk, min(d.scheduled_at) AS first_at_risk FROM (
+            SELECT d.scheduled_at FROM deliveries d JOIN posts o ON o.id = d.post_id
+            WHERE d.profile_id = p.id AND d.status = 'pending' AND o.accepted_at IS NOT NULL
+                AND (e.ends_at IS NULL OR d.scheduled_at >= e.ends_at)
+            ORDER BY d.scheduled_at LIMIT $4) d) r
+        WHERE p.user_id = $1 AND ($2 IS NULL OR p.brand_id = $2)
+            AND (p.status = 'reauth_required' OR (p.status = 'active' AND e.ends_at < $3))
+        ORDER BY e.ends_at NULLS FIRST, p.id LIMIT $5
+        """;
+
+    /// <summary>The caller's overview.</summary>
+    /// <param name="brandId">Only what belongs to the profiles of this brand.</param>
+    public async Task<Overview> GetAsync(Caller caller, OverviewRange range, Guid? brandId, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(caller);
-        var (userId, now) = (caller.UserId, time.GetUtcNow());
+        var now = time.GetUtcNow();
         var midnight = new DateTimeOffset(now.UtcDateTime.Date.AddDays(1), TimeSpan.Zero);
-        var (dayAgo, weekAgo) = (now.AddDays(-1), now.AddDays(-7));
-        return db.Database.SqlQuery<Overview>($"""
-            SELECT
-              (SELECT count(*)::int FROM deliveries d JOIN posts p ON p.id = d.post_id WHERE d.user_id = {userId}
-                AND d.status = 'pending' AND p.status IN ('scheduled', 'publishing') AND d.scheduled_at < {midnight}) AS due_today,
-              (SELECT count(*)::int FROM deliveries WHERE user_id = {userId} AND status IN ('published', 'incomplete')
-                AND published_at >= {dayAgo}) AS published_last_day,
-              (SELECT count(*)::int FROM deliveries WHERE user_id = {userId} AND status = 'failed'
-                AND failed_at >= {weekAgo}) AS failed_last_week,
-              (SELECT count(*)::int FROM posts WHERE user_id = {userId} AND needs_attention) AS need_attention,
-              (SELECT count(*)::int FROM posts WHERE user_id = {userId} AND status = 'awaiting_approval') AS awaiting_approval,
-              (SELECT count(*)::int FROM profiles WHERE user_id = {userId} AND status <> 'disconnected') AS profiles,
-              (SELECT count(*)::int FROM profiles WHERE user_id = {userId} AND status = 'reauth_required') AS profiles_to_reconnect,
-              (SELECT count(*)::int FROM api_keys WHERE user_id = {userId} AND revoked_at IS NULL) AS keys
-            """).SingleAsync(ct);
+        var (length, count) = range switch
+        {
+            OverviewRange.Day => (TimeSpan.FromHours(1), 24),
+            OverviewRange.Week => (TimeSpan.FromHours(6), 28),
+            _ => (TimeSpan.FromDays(1), 30),
+        };
+
+        // The last stretch is the one that runs.
+        var end = new DateTimeOffset((now.UtcTicks / length.Ticks + 1) * length.Ticks, TimeSpan.Zero);
+        var from = end - length * count;
+        await using var batch = new SqlBatch(db);
+        Add(batch, CountsSql, caller.UserId, brandId, midnight, now.AddDays(-1), now.AddDays(-7));
+        Add(batch, SlotsSql, caller.UserId, brandId, from, length.TotalSeconds);
+        Add(batch, EndingSql, caller.UserId, brandId, now + connections.Value.ExpiringAhead, MostCounted, MostEnding);
+        await using var rows = await batch.ReadAsync(ct);
+        await rows.ReadAsync(ct);
+        var overview = new Overview
+        {
+            DueToday = rows.GetInt32(0),
+            PublishedLastDay = rows.GetInt32(1),
+            FailedLastWeek = rows.GetInt32(2),
+            NeedAttention = rows.GetInt32(3),
+            AwaitingApproval = rows.GetInt32(4),
+            Profiles = rows.GetInt32(5),
+            Keys = rows.GetInt32(6),
+        };
+        await rows.NextResultAsync(ct);
+        var slots = new OverviewSlot[count];
+        for (var i = 0; i < count; i++) slots[i] = new(from + length * i, from + length * (i + 1), 0, 0, null, null);
+        while (await rows.ReadAsync(ct))
+        {
+            // A clock of another replica may be ahead of ours.
+            var i = Math.Min(rows.GetInt32(0), count - 1);
+            slots[i] = slots[i] with
+            {
+                Published = rows.GetInt32(1), Failed = rows.GetInt32(2), Lateness = Span(rows, 3), MostLateness = Span(rows, 4),
+            };
+        }
+        await rows.NextResultAsync(ct);
+        List<EndingConsent> ending = [];
+        while (await rows.ReadAsync(ct))
+            ending.Add(new(rows.GetGuid(0), rows.GetString(1), rows.GetString(2), rows.Enum<ProfileStatus>(3),
+                rows.TimeOrNull(4), rows.GetInt32(5), rows.TimeOrNull(6)));
+        return overview with { Slots = slots, Ending = ending };
     }
+
+    private static void Add(SqlBatch batch, string sql, Guid userId, Guid? brandId, params ReadOnlySpan<object> more)
+    {
+        var parameters = batch.Add(sql).Parameters;
+        parameters.AddWithValue(userId);
+        parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Uuid, Value = brandId is { } id ? id : DBNull.Value });
+        foreach (var value in more) parameters.AddWithValue(value);
+    }
+
+    private static TimeSpan? Span(NpgsqlDataReader rows, int column) =>
+        rows.IsDBNull(column) ? null : TimeSpan.FromMilliseconds(rows.GetInt64(column));
 }

@@ -161,6 +161,11 @@ public sealed class Post
             post.HasIndex(p => new { p.UserId, p.ExternalId }).HasFilter("external_id IS NOT NULL");
             post.HasIndex(p => new { p.AcceptedById, p.AcceptedAt }).HasFilter("is_capped");
 
+            // What a person has to look at is little, whatever else there is.
+            post.HasIndex(p => new { p.UserId, p.UpdatedAt, p.Id }, "ix_posts_for_person")
+                .HasFilter("needs_attention OR status = 'awaiting_approval' OR outcome IN ('failed', 'partial')")
+                .HasDatabaseName("ix_posts_for_person");
+
             // By columns that change only when it ends, so that moving on costs no index entry.
             post.HasIndex(p => p.Id).HasFilter("accepted_at IS NOT NULL AND completed_at IS NULL AND canceled_at IS NULL")
                 .HasDatabaseName("ix_posts_open_walk");

@@ -8,7 +8,10 @@ public static class Words
     public static string Number(int number) => number.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>Such as "1 profile" and "3 profiles".</summary>
-    public static string Count(int number, string one) => number == 1 ? $"1 {one}" : $"{Number(number)} {one}s";
+    public static string Count(int number, string one) => Count(number, one, $"{one}s");
+
+    /// <summary>As above, of a word with a plural of its own.</summary>
+    public static string Count(int number, string one, string many) => number == 1 ? $"1 {one}" : $"{Number(number)} {many}";
 
     /// <summary>Such as "480 ms", "2.4 s", "3 min" and "5 h".</summary>
     public static string Span(TimeSpan span) => Math.Abs(span.TotalSeconds) switch

@@ -532,6 +532,12 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("account_name");
 
+                    b.Property<bool>("CanRenew")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("boolean")
+                        .HasDefaultValue(true)
+                        .HasColumnName("can_renew");
+
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
@@ -1379,6 +1385,10 @@ namespace PostMantis.Core.Persistence.Migrations
 
                     b.HasIndex("UserId", "UpdatedAt", "Id")
                         .HasDatabaseName("ix_posts_user_id_updated_at_id");
+
+                    b.HasIndex(new[] { "UserId", "UpdatedAt", "Id" }, "ix_posts_for_person")
+                        .HasDatabaseName("ix_posts_for_person")
+                        .HasFilter("needs_attention OR status = 'awaiting_approval' OR outcome IN ('failed', 'partial')");
 
                     b.ToTable("posts", null, t =>
                         {
