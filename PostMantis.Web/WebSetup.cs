@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Web.Pages.Events;
 using PostMantis.Web.Shared;
 
 namespace PostMantis.Web;
@@ -48,6 +49,7 @@ public static class WebSetup
         app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapMediaForms();
         Pages.Posts.ComposerForms.MapComposerForms(app);
+        app.MapGet("/log/export", PublishLog.ExportAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapPost("/brand", BrandChoice.Choose).RequireAuthorization().ExcludeFromDescription();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }

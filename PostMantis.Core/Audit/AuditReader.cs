@@ -8,7 +8,9 @@ namespace PostMantis.Core.Audit;
 /// <summary>Which entries are wanted.</summary>
 /// <param name="PostId">Only what happened to this post.</param>
 /// <param name="ActorId">Only what this person or key did.</param>
-public sealed record AuditQuery(Guid? PostId = null, Guid? ActorId = null);
+/// <param name="After">Inclusive; <paramref name="Before"/> is exclusive.</param>
+public sealed record AuditQuery(
+    Guid? PostId = null, Guid? ActorId = null, DateTimeOffset? After = null, DateTimeOffset? Before = null);
 
 /// <summary>Reads the audit log of one user, newest first.</summary>
 public sealed class AuditReader(PostMantisDb db)
@@ -27,10 +29,13 @@ public sealed class AuditReader(PostMantisDb db)
         if (query.PostId is { } postId) entries = entries.Where(e => e.PostId == postId);
         if (query.ActorId is { } actorId) entries = entries.Where(e => e.ActorId == actorId);
 
+        // Ids rise with time, and the index is by id.
+        if (query.After is { } from && Ids.Lowest(from) is var lowest) entries = entries.Where(e => e.Id >= lowest);
+        if (query.Before is { } until && Ids.Lowest(until) is var end) entries = entries.Where(e => e.Id < end);
+
         int? total = null;
         if (slice.IsNumbered) total = await entries.Select(e => e.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
 
-        // Ids rise with time, and the index is by id.
         if (Cursor.Parse(slice.Cursor, Sort) is { } after) entries = entries.Where(e => e.Id < after.Id);
         var found = await entries.OrderByDescending(e => e.Id).Skip(slice.Skip).Take(slice.Size + 1).ToListAsync(ct);
         return Page<AuditEntry>.Of(found, slice, total, e => new Cursor(Sort, e.CreatedAt, e.Id), e => e);

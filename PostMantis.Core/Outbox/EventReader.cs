@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Access;
@@ -24,6 +25,7 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
 {
     // Looking up the deliveries of a post costs more than looking at an event.
     private const int CostOfScope = 5;
+    private const int RowsAtOnce = 500;
 
     /// <summary>The events that come after a number, oldest first.</summary>
     /// <param name="afterSequence">The last number that was read; null starts with the oldest event that is kept.</param>
@@ -56,6 +58,20 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
         ArgumentNullException.ThrowIfNull(query);
         return LatestAsync(caller, query.Types is { Count: > 0 } ? query : query with { Types = EventTypes.OfPublishing },
             slice, ct);
+    }
+
+    /// <summary>Every row of the log that matches, newest first, a page at a time: nothing is held but one of them.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<EventResource>> ReadLogAsync(
+        Caller caller, EventQuery query, [EnumeratorCancellation] CancellationToken ct)
+    {
+        string? cursor = null;
+        do
+        {
+            var page = await LogAsync(caller, query, new PageRequest(RowsAtOnce, cursor), ct);
+            if (page.Items.Count > 0) yield return page.Items;
+            cursor = page.HasMore ? page.NextCursor : null;
+        }
+        while (cursor is not null);
     }
 
     /// <summary>Every kind of event, newest first.</summary>
