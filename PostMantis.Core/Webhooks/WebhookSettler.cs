@@ -16,7 +16,7 @@ namespace PostMantis.Core.Webhooks;
 /// round trips. What disables an endpoint, and the event that tells of it, commits with the attempt that was the cause.
 /// </summary>
 internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWriter events, AuditLog audit, WakeUp wakeUp,
-    WebhookTelemetry telemetry, IOptions<WebhookOptions> options, TimeProvider time)
+    PostChanges changes, WebhookTelemetry telemetry, IOptions<WebhookOptions> options, TimeProvider time)
 {
     private const string AttemptsSql = """
         INSERT INTO webhook_attempts (id, user_id, endpoint_id, message_id, number, url, started_at, duration_ms, status_code,
@@ -98,6 +98,10 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         var outcomes = batch.Select(s => s.Outcome).OfType<WebhookOutcome>().ToList();
         if (outcomes.Count > 0) await StoreAsync(outcomes, now, token);
         await LeaveAsync([.. batch.Select(s => s.Left).OfType<LaneLeft>()], now, token);
+        unit.AfterCommit(() =>
+        {
+            foreach (var userId in outcomes.Select(o => o.Attempt.UserId).Distinct()) changes.Publish(userId, Guid.Empty);
+        });
     }, ct);
 
     private async Task StoreAsync(List<WebhookOutcome> outcomes, DateTimeOffset now, CancellationToken ct)

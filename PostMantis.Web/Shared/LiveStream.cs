@@ -12,6 +12,9 @@ internal static class LiveStream
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(150);
 
+    // Where something changes all the time, a page is still not asked for more often than people can look.
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(700);
+
     public static async Task StreamAsync(
         HttpContext http, PostChanges changes, TimeProvider time, IHostApplicationLifetime host, CancellationToken gone)
     {
@@ -27,11 +30,13 @@ internal static class LiveStream
             // What changed between the page and its stream was heard by nobody: the page looks once more.
             await http.Response.WriteAsync(Change, ct);
             await http.Response.Body.FlushAsync(ct);
+            long? told = null;
             while (!ct.IsCancellationRequested)
             {
-                var text = await WaitAsync(subscription, time, ct) ? Change : ": still here\n\n";
-                await http.Response.WriteAsync(text, ct);
+                var isChange = await WaitAsync(subscription, told, time, ct);
+                await http.Response.WriteAsync(isChange ? Change : ": still here\n\n", ct);
                 await http.Response.Body.FlushAsync(ct);
+                if (isChange) told = time.GetTimestamp();
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -40,7 +45,8 @@ internal static class LiveStream
         }
     }
 
-    private static async Task<bool> WaitAsync(PostChanges.Subscription subscription, TimeProvider time, CancellationToken ct)
+    private static async Task<bool> WaitAsync(
+        PostChanges.Subscription subscription, long? told, TimeProvider time, CancellationToken ct)
     {
         using var timeout = new CancellationTokenSource(KeepAlive, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, timeout.Token);
@@ -54,7 +60,8 @@ internal static class LiveStream
         }
 
         // Several changes of one settlement become one.
-        await Task.Delay(Settle, time, ct);
+        var left = told is { } last ? Pause - time.GetElapsedTime(last) : Settle;
+        await Task.Delay(left > Settle ? left : Settle, time, ct);
         while (subscription.Changes.TryRead(out _))
         {
         }

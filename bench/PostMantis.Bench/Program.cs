@@ -3,11 +3,12 @@ using PostMantis.Bench;
 string[] network = ["published", "pickup"];
 string[] files = ["media"];
 string[] webhooks = ["webhooks", "fanout"];
+string[] pages = ["pages"];
 string[] engine = ["accept", "drain", "burst", "idle", "growth", "memory"];
 string[] scales = ["large", "one"];
 var json = args.Contains("--json");
 var profile = args.Contains("--profile");
-string[] all = [.. engine, .. network, .. files, .. webhooks];
+string[] all = [.. engine, .. network, .. files, .. webhooks, .. pages];
 var chosen = args.Where(all.Contains).ToArray();
 var at = args.Where(scales.Contains).ToArray();
 if (args.Except(all).Except(scales).Except(["all", "--json", "--profile"]).Any())
@@ -72,6 +73,7 @@ if (chosen.Any(files.Contains))
 }
 if (chosen.Contains("webhooks")) await Webhooks.RateAsync(report);
 if (chosen.Contains("fanout")) await Webhooks.FanOutAsync(report);
+if (chosen.Any(pages.Contains)) await PageMeasurements.MeasureAsync(report);
 report.Print(Console.Out, json);
 if (profile) Console.WriteLine(report.Profile);
 return report.IsMet ? 0 : 1;

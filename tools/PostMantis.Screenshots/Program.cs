@@ -70,6 +70,18 @@ await ShootAsync("profile");
 await ClickAsync("Save");
 await SeeAsync("Profiles");
 
+// Brands.
+await page.GotoAsync("/brands");
+await page.GetByLabel("Name", new() { Exact = true }).FillAsync("Acme");
+await ClickAsync("Make the brand");
+await SeeAsync("Acme");
+await page.GetByLabel("Lab · repeatable").CheckAsync();
+await page.GetByLabel("Lab · by container").CheckAsync();
+await ShootAsync("brand");
+await ClickAsync("Save the profiles");
+await page.GotoAsync("/brands");
+await ShootAsync("brands");
+
 // A key, which never reaches a picture.
 await page.GotoAsync("/keys/new");
 await ShootAsync("key-new");
@@ -171,6 +183,7 @@ await ShootAsync("post-ledger");
 foreach (var (name, path) in new[]
     {
         ("overview", "/"), ("posts", "/posts"), ("posts-nothing", "/posts?status=awaitingApproval"), ("audit", "/audit"),
+        ("overview-month", "/?range=month"), ("log", "/log"), ("log-nothing", "/log?before=2001-01-01T00:00"),
         ("events", "/events"), ("events-nothing", "/events?type=endpoint.disabled"),
         ("account", "/account"), ("problems", "/problems"), ("problem", "/problems/duplicate-post"), ("not-found", "/no-such-page"),
         ("scalar", "/scalar/"),
@@ -184,7 +197,7 @@ await page.GotoAsync("/events?type=delivery.failed");
 await page.Locator("details.more > summary").First.ClickAsync();
 await ShootAsync("events-json");
 await page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Dark });
-foreach (var (name, path) in new[] { ("overview-dark", "/"), ("post-dark", publishedPath), ("compose-dark", "/posts/new") })
+foreach (var (name, path) in new[] { ("overview-dark", "/"), ("log-dark", "/log"), ("profiles-dark", "/profiles"), ("post-dark", publishedPath), ("compose-dark", "/posts/new") })
 {
     await page.GotoAsync(path);
     await ShootAsync(name);
