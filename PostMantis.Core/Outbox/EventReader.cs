@@ -12,13 +12,15 @@ namespace PostMantis.Core.Outbox;
 /// <summary>Which events are asked for; every filter narrows, several values of one filter widen it.</summary>
 /// <param name="Types">Of <see cref="EventTypes.All"/>.</param>
 /// <param name="After">When it happened, inclusive; <paramref name="Before"/> is exclusive.</param>
+/// <param name="MostLookedThrough">How many events a page looks through at most, if fewer than the instance allows.</param>
 public sealed record EventQuery(
     IReadOnlyList<string>? Types = null,
     IReadOnlyList<Guid>? PostId = null,
     IReadOnlyList<Guid>? ProfileId = null,
     IReadOnlyList<string>? Provider = null,
     DateTimeOffset? After = null,
-    DateTimeOffset? Before = null);
+    DateTimeOffset? Before = null,
+    int? MostLookedThrough = null);
 
 /// <summary>Reads numbered events as far as the caller's scope reaches; what has no number yet is never shown.</summary>
 public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
@@ -88,7 +90,7 @@ public sealed class EventReader(PostMantisDb db, IOptions<EventOptions> options)
         var from = before is { } number && number <= newest ? number : newest + 1;
 
         // The events of a post have an index of their own.
-        var until = slice.IsNumbered || query.PostId is { Count: > 0 } ? 0 : Math.Max(0, from - WindowOf(caller));
+        var until = slice.IsNumbered || query.PostId is { Count: > 0 } ? 0 : Math.Max(0, from - Math.Min(WindowOf(caller), query.MostLookedThrough ?? int.MaxValue));
         events = events.Where(e => e.Sequence < from && e.Sequence >= until);
         return await PageAsync(events, events.OrderByDescending(e => e.Sequence), slice, until > oldest ? until : null, ct);
     }

@@ -52,6 +52,8 @@ public sealed class PageTests : IAsyncLifetime
     [InlineData("/approvals", "Nothing waits for you")]
     [InlineData("/webhooks", "No endpoints yet")]
     [InlineData("/webhooks/new", "Make the endpoint")]
+    [InlineData("/brands", "No brands yet")]
+    [InlineData("/log", "Rows come with the first post")]
     [InlineData("/audit", "User created")]
     [InlineData("/events", "No events yet")]
     [InlineData("/events?type=post.created", "Nothing matches")]

@@ -32,7 +32,7 @@ internal static class PageMeasurements
             [
                 "/?range=week", "/?range=month", "/posts?status=draft", "/posts?status=scheduled", "/posts?outcome=failed", "/posts?outcome=unknown",
                 "/posts?attention=true", $"/posts?profile={values["/profiles id"]}", "/posts?provider=sandbox", "/posts?provider=mastodon",
-                "/log?type=delivery.failed", $"/log?profile={values["/profiles id"]}", $"/log?post={values["/posts id"]}", "/events?type=post.canceled",
+                "/log?type=delivery.failed", $"/log?profile={values["/profiles id"]}", $"/log?post={values["/posts id"]}", "/events?type=post.canceled", "/events?type=endpoint.disabled",
                 $"/webhooks/{values["/webhooks id"]}?status=failed",
             ]);
         foreach (var path in pages) report.AddTimes(path.Length > 44 ? $"{path[..43]}…" : path, await TimesAsync(browser, path), ("p95", 150));

@@ -15,6 +15,9 @@ namespace PostMantis.Web.Pages.Events;
 /// <summary>Which rows of the publish log are wanted, as an address says it; and those rows as a file.</summary>
 public sealed class PublishLog
 {
+    /// <summary>A person does not wait for what is rare: the page looks through this many events, and offers to go on.</summary>
+    public const int MostLookedThrough = 10_000;
+
     private static readonly string[] _momentFormats = ["yyyy-MM-dd'T'HH:mm", "yyyy-MM-dd'T'HH:mm:ss", "yyyy-MM-dd"];
     private static readonly string[] _names = ["type", "profile", "provider", "post", "after", "before"];
 
