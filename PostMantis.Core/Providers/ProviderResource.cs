@@ -12,15 +12,20 @@ namespace PostMantis.Core.Providers;
 /// <param name="AdvisedHashtags">More of them are warned of.</param>
 /// <param name="MaxMentions">Names with @ in one text; null: any number.</param>
 /// <param name="MaxLinks">Different web addresses in one text, a link card among them; null: any number.</param>
+/// <param name="MaxLinkLength">The longest address of a link card in UTF-16 units; null: any.</param>
+/// <param name="NamesCountAsUrls">Whether a name such as <c>example.com</c> counts as a URL without http.</param>
+/// <param name="FarMentionsCountAsNear">Whether <c>@name@server</c> counts as <c>@name</c>.</param>
 public sealed record TextLimits(int Max, TextUnit Unit, int? UrlCounts, bool Required, IReadOnlyList<TextWith> With,
-    string ExcludedCharacters, int MaxComment, int? MaxAltText, int? MaxHashtags, int? AdvisedHashtags, int? MaxMentions, int? MaxLinks)
+    string ExcludedCharacters, int MaxComment, int? MaxAltText, int? MaxHashtags, int? AdvisedHashtags, int? MaxMentions, int? MaxLinks,
+    int? MaxLinkLength, bool NamesCountAsUrls, bool FarMentionsCountAsNear)
 {
     public static TextLimits Of(ProviderRules rules)
     {
         ArgumentNullException.ThrowIfNull(rules);
         return new TextLimits(rules.MaxText, rules.Unit, rules.UrlCounts, rules.BodyRequired, rules.TextWith,
             rules.ExcludedCharacters, rules.MaxComment ?? rules.MaxText, rules.MaxAlt, rules.MaxHashtags,
-            rules.AdvisedHashtags, rules.MaxMentions, rules.MaxLinks);
+            rules.AdvisedHashtags, rules.MaxMentions, rules.MaxLinks, rules.MaxLink, rules.NamesCountAsUrls,
+            rules.FarMentionsCountAsNear);
     }
 }
 

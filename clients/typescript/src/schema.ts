@@ -2335,6 +2335,15 @@ export interface components {
              * @description Different web addresses in one text, a link card among them; null: any number.
              */
             maxLinks: null | number;
+            /**
+             * Format: int32
+             * @description The longest address of a link card in UTF-16 units; null: any.
+             */
+            maxLinkLength: null | number;
+            /** @description Whether a name such as `example.com` counts as a URL without http. */
+            namesCountAsUrls: boolean;
+            /** @description Whether `@name@server` counts as `@name`. */
+            farMentionsCountAsNear: boolean;
         };
         /**
          * @description How a network counts text.
@@ -3261,7 +3270,10 @@ export interface operations {
                      *             "maxHashtags": null,
                      *             "advisedHashtags": null,
                      *             "maxMentions": null,
-                     *             "maxLinks": null
+                     *             "maxLinks": null,
+                     *             "maxLinkLength": null,
+                     *             "namesCountAsUrls": false,
+                     *             "farMentionsCountAsNear": false
                      *           },
                      *           "media": {
                      *             "max": 0,
@@ -3512,7 +3524,10 @@ export interface operations {
                      *           "maxHashtags": null,
                      *           "advisedHashtags": null,
                      *           "maxMentions": null,
-                     *           "maxLinks": null
+                     *           "maxLinks": null,
+                     *           "maxLinkLength": null,
+                     *           "namesCountAsUrls": false,
+                     *           "farMentionsCountAsNear": false
                      *         },
                      *         "media": {
                      *           "max": 0,
@@ -4177,7 +4192,10 @@ export interface operations {
                      *           "maxHashtags": null,
                      *           "advisedHashtags": null,
                      *           "maxMentions": null,
-                     *           "maxLinks": null
+                     *           "maxLinks": null,
+                     *           "maxLinkLength": null,
+                     *           "namesCountAsUrls": false,
+                     *           "farMentionsCountAsNear": false
                      *         },
                      *         "media": {
                      *           "max": 0,

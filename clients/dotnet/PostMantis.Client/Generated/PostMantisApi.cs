@@ -8765,6 +8765,24 @@ namespace PostMantis.Client
         [System.Text.Json.Serialization.JsonPropertyName("maxLinks")]
         public int? MaxLinks { get; set; } = default!;
 
+        /// <summary>
+        /// The longest address of a link card in UTF-16 units; null: any.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxLinkLength")]
+        public int? MaxLinkLength { get; set; } = default!;
+
+        /// <summary>
+        /// Whether a name such as `example.com` counts as a URL without http.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("namesCountAsUrls")]
+        public bool NamesCountAsUrls { get; set; } = default!;
+
+        /// <summary>
+        /// Whether `@name@server` counts as `@name`.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("farMentionsCountAsNear")]
+        public bool FarMentionsCountAsNear { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
