@@ -1,9 +1,9 @@
-using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using ImageMagick;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
-using PostMantis.Core.Access;
+using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Simulators;
 using PostMantis.Simulators.Bones;
@@ -25,10 +25,13 @@ public sealed class SimulatedNetworksTests
 
     private static readonly string[] _films = ["tiktok", "youtube"];
 
-    private static readonly Dictionary<string, string> _options = new()
+    // What a person chooses of a network's options: in a list, or written.
+    private static readonly Dictionary<string, (string Option, string Value, bool IsChoice)[]> _options = new()
     {
-        ["tiktok"] = """{"privacyLevel": "publicToEveryone"}""",
-        ["youtube"] = """{"title": "For youtube alone", "privacyStatus": "public"}""",
+        ["tiktok"] = [("privacyLevel", "publicToEveryone", true)],
+        ["youtube"] = [("title", "For youtube alone", false), ("privacyStatus", "unlisted", true)],
+        ["mastodon"] = [("visibility", "unlisted", true)],
+        ["pinterest"] = [("title", "Soup", false)],
     };
 
     [Fact]
@@ -75,28 +78,7 @@ public sealed class SimulatedNetworksTests
         // One post that every network takes, said differently on each; some take films alone.
         var profiles = await host.InDatabaseAsync(db => db.Profiles.AsNoTracking().OrderBy(p => p.Provider).ToListAsync());
         Assert.Equal(networks.Select(network => network.Id), profiles.Select(profile => profile.Provider));
-        var user = await host.InDatabaseAsync(db => db.Users.AsNoTracking().SingleAsync());
-        var api = await ApiClient.WithKeyAsync(host, Caller.Person(user.Id, "127.0.0.1"), testMode: false);
-        var image = await UploadAsync(host, api, MediaCorpus.Image(MagickFormat.Jpeg), "card.jpg", "image/jpeg");
-        var film = await UploadAsync(host, api, await FilmAsync(), "film.mp4", "video/mp4");
-        var overrides = new JsonObject();
-        foreach (var profile in profiles)
-        {
-            var change = new JsonObject { ["body"] = $"For {profile.Provider} alone" };
-            if (_films.Contains(profile.Provider)) change["media"] = new JsonArray(new JsonObject { ["artifactId"] = film });
-            overrides[profile.Id.ToString()] = change;
-        }
-        var created = await api.PostAsync("/posts", new JsonObject
-        {
-            ["post"] = new JsonObject { ["body"] = "For everybody" },
-            ["media"] = new JsonArray(new JsonObject { ["artifactId"] = image }),
-            ["profiles"] = new JsonArray([.. profiles.Select(profile => (JsonNode)profile.Id.ToString())]),
-            ["providerOptions"] = new JsonObject(_options.Where(o => networks.Exists(network => network.Id == o.Key))
-                .Select(o => KeyValuePair.Create(o.Key, JsonNode.Parse(o.Value)))),
-            ["overrides"] = overrides,
-        }.ToJsonString());
-        Assert.True(created.Status == 202, created.Text);
-        await page.GotoAsync($"/posts/{created.Data["id"]}");
+        await ComposeAsync(page, profiles);
         await Assertions.Expect(page.Locator(".page-head .status", new() { HasText = "Published" })).ToBeVisibleAsync(new() { Timeout = 180_000 });
 
         // The networks' own pages have no icon.
@@ -109,16 +91,42 @@ public sealed class SimulatedNetworksTests
         }
     }
 
-    private static async Task<string> UploadAsync(PostMantisHost host, ApiClient api, byte[] bytes, string name, string type)
+    // In the composer: the same for all, then what each gets instead.
+    private static async Task ComposeAsync(IPage page, IReadOnlyList<Profile> profiles)
     {
-        var ticket = (await api.PostAsync("/uploads", $$"""{"fileName": "{{name}}", "mimeType": "{{type}}", "fileSize": {{bytes.Length}}}""")).Data;
-        using var request = new HttpRequestMessage(HttpMethod.Put, (string)ticket["uploadUrl"]!) { Content = new ByteArrayContent(bytes) };
-        request.Content.Headers.ContentType = new(type);
-        using var put = await host.Client.SendAsync(request);
-        put.EnsureSuccessStatusCode();
-        var done = await api.PostAsync("/uploads/complete", $$"""{"artifactId": "{{ticket["artifactId"]}}"}""");
-        Assert.True(done.Status == 200, done.Text);
-        return (string)ticket["artifactId"]!;
+        await page.GotoAsync("/posts/new");
+        foreach (var profile in profiles) await page.Locator($"input[name=profiles][value='{profile.Id}']").CheckAsync();
+        await page.Locator("#body").FillAsync("For everybody");
+        await page.Locator("#files").SetInputFilesAsync(
+        [
+            new FilePayload { Name = "card.jpg", MimeType = "image/jpeg", Buffer = MediaCorpus.Image(MagickFormat.Jpeg) },
+            new FilePayload { Name = "film.mp4", MimeType = "video/mp4", Buffer = await FilmAsync() },
+        ]);
+        var film = page.Locator("#media .upload", new() { HasText = "film.mp4" });
+        await film.GetByLabel("On every profile").UncheckAsync();
+        foreach (var profile in profiles)
+        {
+            var panel = page.Locator($"#own-{profile.Id}");
+            await panel.Locator($"#say-{profile.Id} > summary").ClickAsync();
+            await panel.Locator($"#override-{profile.Id}").FillAsync($"For {profile.Provider} alone");
+            var (itsCard, itsFilm) = (panel.GetByLabel("card.jpg"), panel.GetByLabel("film.mp4"));
+            await Assertions.Expect(itsCard).ToBeCheckedAsync();
+            await Assertions.Expect(itsFilm).Not.ToBeCheckedAsync();
+            if (_films.Contains(profile.Provider))
+            {
+                await panel.GetByLabel("Only these").CheckAsync();
+                await itsCard.UncheckAsync();
+                await itsFilm.CheckAsync();
+            }
+            foreach (var (option, value, isChoice) in _options.GetValueOrDefault(profile.Provider, []))
+            {
+                var field = panel.Locator($"#option-{profile.Id}-{option}");
+                if (isChoice) await field.SelectOptionAsync(value);
+                else await field.FillAsync(value);
+            }
+        }
+        await page.GetByRole(AriaRole.Button, new() { Name = "Publish now" }).ClickAsync();
+        await page.WaitForURLAsync(new Regex("/posts/[0-9a-f-]{36}$"));
     }
 
     private static async Task<byte[]> FilmAsync()
