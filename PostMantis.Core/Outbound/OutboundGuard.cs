@@ -49,7 +49,9 @@ public sealed class OutboundGuard
         else
         {
             var labels = host.Split('.');
-            if (labels.Length == 1 || _inner.Contains(labels[^1], StringComparer.OrdinalIgnoreCase))
+            // The one name whose address is known without asking (RFC 6761): an exception where that address is one.
+            var isThisMachine = host.Equals("localhost", StringComparison.OrdinalIgnoreCase) && IsAllowed(IPAddress.Loopback);
+            if (!isThisMachine && (labels.Length == 1 || _inner.Contains(labels[^1], StringComparer.OrdinalIgnoreCase)))
                 return "Names of inner networks are not called.";
 
             // What a name server would never be asked for, but a lenient parser would read as an address.

@@ -56,6 +56,19 @@ public sealed class GuardTests
             guard.ConnectAsync(new DnsEndPoint("media.trap.net", 80), CancellationToken.None));
     }
 
+    [Fact]
+    public async Task The_name_of_this_machine_is_an_exception_where_its_addresses_are()
+    {
+        var options = new OutboundOptions { AllowedRanges = { "127.0.0.0/8" } };
+        var guard = new OutboundGuard(new HostileNames { Answers = { ["localhost"] = [_ => IPAddress.IPv6Loopback] } }, Options.Create(options));
+        Assert.Null(guard.Refusal(new Uri("http://localhost:8080/")));
+        foreach (var other in (string[])["http://a.localhost:8080/", "http://printer:8080/", "http://localhost:22/"])
+            Assert.NotNull(guard.Refusal(new Uri(other)));
+
+        // What it means is checked all the same.
+        await Assert.ThrowsAsync<OutboundRefusedException>(() => guard.ConnectAsync(new DnsEndPoint("localhost", 8080), default));
+    }
+
     [Theory]
     [InlineData("https://cdn.trap.net/a.png")]
     [InlineData("http://93.184.215.14/a.png")]

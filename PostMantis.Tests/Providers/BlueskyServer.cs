@@ -11,11 +11,14 @@ namespace PostMantis.Tests.Providers;
 /// </summary>
 internal sealed class BlueskyServer : IAsyncDisposable
 {
+    /// <summary>The accounts' own password, which nobody but their server is told.</summary>
+    public const string MainPassword = "main-password-of-a-test";
+
     private const string Version = "0.3.215";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     // Says where it listens, once it does, to whoever listens at the port that it was given.
-    private const string Script = """
+    private const string Script = $$"""
         import { connect } from 'node:net'
         import { TestNetworkNoAppView } from '@atproto/dev-env'
         const [pds, plc, told] = process.argv.slice(2).map(Number)
@@ -30,7 +33,7 @@ internal sealed class BlueskyServer : IAsyncDisposable
         const accounts = {}
         for (const name of ['ann', 'bob']) {
           const made = await call('com.atproto.server.createAccount', null,
-            { email: `${name}@example.com`, handle: `${name}.test`, password: 'main-password-of-a-test' })
+            { email: `${name}@example.com`, handle: `${name}.test`, password: '{{MainPassword}}' })
           const app = await call('com.atproto.server.createAppPassword', made.accessJwt, { name: 'PostMantis' })
           accounts[name] = { did: made.did, password: app.password }
         }

@@ -1,15 +1,18 @@
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Web;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Playwright;
 using PostMantis.Core.Common;
 using PostMantis.Core.Outbound;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Providers.Bluesky;
 using PostMantis.ServiceDefaults;
 using PostMantis.Tests.Media.Inspection;
+using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Providers;
 
@@ -102,6 +105,52 @@ public sealed class BlueskyServerTests
         Assert.Equal(DeliveryErrorCode.AuthRevoked, Assert.IsType<PublishOutcome.Rejected>(refused).Error.Code);
     }
 
+    [Fact]
+    public async Task A_person_says_yes_at_the_real_server_and_tokens_with_proofs_publish()
+    {
+        var (server, reason) = await BlueskyServer.StartAsync();
+        if (server is null) Assert.Skip($"Bluesky's own server cannot run here: {reason}.");
+        await using var running = server;
+        await using var here = RawServer.Answering("200 OK", "Back again", "text/plain");
+        using var host = Start(server, server.Address, here.Address);
+        var provider = host.Services.GetRequiredService<IProvider>();
+        var callback = new Uri(here.Address, "/connect/callback/bluesky");
+        var begun = new ConsentTrip("state-of-this-trip", new string('v', 43), callback)
+        {
+            Input = new Dictionary<string, string> { ["handle"] = "ann.test", ["server"] = server.Address.GetLeftPart(UriPartial.Authority) },
+        };
+        var start = await provider.Consent.StartAsync(begun, Ct);
+        var leave = Assert.IsType<ConsentStart.Leave>(start);
+
+        // The person signs in with the password of the account, at the server's own page.
+        await using var chromium = await Chromium.StartAsync();
+        var (page, _) = await chromium.OpenAsync(server.Address);
+        await page.GotoAsync(leave.Url.AbsoluteUri);
+        await page.Locator("input[name=password]").FillAsync(BlueskyServer.MainPassword);
+        await page.Locator("input[name=password]").PressAsync("Enter");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Authorize" }).ClickAsync();
+        await page.WaitForURLAsync($"{callback}?**");
+        var query = HttpUtility.ParseQueryString(new Uri(page.Url).Query);
+        Assert.Equal(begun.State, query["state"]);
+
+        var trip = new ConsentTrip(begun.State, begun.CodeVerifier, begun.RedirectUri) { Input = begun.Input, Secrets = leave.Secrets! };
+        var back = new ConsentReturn(query["state"], query["code"])
+        {
+            Parameters = query.AllKeys.OfType<string>().ToDictionary(key => key, key => query[key]!),
+        };
+        var granted = Assert.IsType<ConsentOutcome.Granted>(await provider.Consent.ExchangeAsync(trip, back, Ct));
+        Assert.Equal((server.Account("ann").Did, "@ann.test"), (granted.Account.Id, granted.Account.Handle));
+        var destination = Assert.Single(Assert.IsType<DestinationsOutcome.Listed>(await provider.Consent.ListDestinationsAsync(granted.Tokens, Ct)).Destinations);
+        await PublishAsync(provider, TestPublishWork.For(destination, granted.Tokens, "Said with a proof", TimeProvider.System));
+
+        // The pair is replaced and the new one serves until it is ended.
+        var renewed = Assert.IsType<RefreshOutcome.Refreshed>(await provider.Consent.RefreshAsync(granted.Tokens, Ct)).Tokens;
+        Assert.NotEqual(granted.Tokens.RefreshToken, renewed.RefreshToken);
+        await PublishAsync(provider, TestPublishWork.For(destination, renewed, "Said with another", TimeProvider.System));
+        await provider.Consent.RevokeAsync(renewed, Ct);
+        Assert.IsType<RefreshOutcome.Revoked>(await provider.Consent.RefreshAsync(renewed, Ct));
+    }
+
     private static Task<ConsentStart> StartAsync(IProvider provider, BlueskyServer server, string password) =>
         provider.Consent.StartAsync(new ConsentTrip("s", new string('v', 43), new Uri("http://127.0.0.1:5080/connect/callback/bluesky"))
         {
@@ -128,12 +177,14 @@ public sealed class BlueskyServerTests
         Secrets = new Dictionary<string, string>(tokens.Secrets) { ["server"] = wire.GetLeftPart(UriPartial.Authority) },
     };
 
-    private static IHost Start(BlueskyServer server, Uri wire)
+    private static IHost Start(BlueskyServer server, Uri wire, Uri? publicUrl = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { EnvironmentName = Environments.Development });
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["Outbound:AllowedRanges:0"] = "127.0.0.0/8",
+            ["Outbound:AllowedRanges:1"] = "::1/128",
+            ["PublicUrl"] = (publicUrl ?? new InstanceOptions().PublicUrl).AbsoluteUri,
             ["Providers:Bluesky:BaseUrl"] = wire.AbsoluteUri,
             ["Providers:Bluesky:AppViewUrl"] = wire.AbsoluteUri,
             ["Providers:Bluesky:DirectoryUrl"] = $"http://127.0.0.1:{server.Directory.Port}",
