@@ -77,6 +77,7 @@ public sealed class SandboxSettingsTests
         Assert.IsType<ReconcileOutcome.NotListed>(
             await provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.ReadBack), default));
         clock.Advance(TimeSpan.FromMinutes(5));
+        host.Clock.Advance(TimeSpan.FromMinutes(5));
         Assert.IsType<ReconcileOutcome.Found>(
             await provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.ReadBack), default));
     }
