@@ -33,16 +33,16 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
     {
         List<JsonObject> items = [];
         string? after = null;
-        for (var page = 0; page < MostPages; page++)
+        for (var page = 1; ; page++)
         {
             var answer = await SendAsync(Request(HttpMethod.Get, Graph($"{path}?fields={fields}&limit=100"
                 + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}")), token), secrets, ct);
             if (!answer.IsSuccess || answer.Body.Objects("data") is not { } some) return (items, answer);
             items.AddRange(some);
             after = After(answer);
-            if (after is null) break;
+            if (after is null) return (items, null);
+            if (page == MostPages) return (items, answer);
         }
-        return (items, null);
     }
 
     /// <summary>Where the next part of a listing begins; null: there is none.</summary>
