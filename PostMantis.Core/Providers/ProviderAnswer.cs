@@ -24,6 +24,9 @@ internal readonly record struct RateLimit(int Remaining, DateTimeOffset ResetsAt
 internal sealed class ProviderAnswer
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
+    // What is further away is no clock.
+    private static readonly TimeSpan MostAhead = TimeSpan.FromDays(366);
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
     private static readonly UTF8Encoding StrictText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -45,7 +48,7 @@ internal sealed class ProviderAnswer
         var (code, message) = read(Json);
         Error = new ProviderError(ProviderText.Code(code, secrets), ProviderText.Message(message, secrets), (int)response.StatusCode);
         RetryAfter = Asked(response.Headers.RetryAfter, now);
-        Ahead = response.Headers.Date - now;
+        Ahead = response.Headers.Date - now is { } ahead && ahead.Duration() < MostAhead ? ahead : null;
     }
 
     public HttpStatusCode? Status { get; }

@@ -19,6 +19,8 @@ public sealed class ListingTests
     [InlineData(3600, 3590, false)]
     [InlineData(null, -599, true)]
     [InlineData(null, -610, false)]
+    [InlineData(int.MaxValue, -599, true)]
+    [InlineData(int.MinValue, -610, false)]
     public async Task A_post_counts_from_the_call_on_by_the_networks_clock(int? aheadSeconds, int madeSeconds, bool isFound)
     {
         var made = Called.AddSeconds(madeSeconds);
