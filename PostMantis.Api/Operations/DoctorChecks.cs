@@ -120,8 +120,8 @@ internal sealed class DoctorChecks(IServiceProvider services)
         var status = await services.GetRequiredService<InstancePause>().ReadAsync(ct);
         return [status switch
         {
+            { HeldAt: { } held } => new("", Finding.Warning, $"Publishing is held since {OperatorTool.Moment(held)} ({status.HoldReason}).", "'queue status' says what is left."),
             { PausedAt: { } paused } => new("", Finding.Warning, $"Publishing is paused since {OperatorTool.Moment(paused)}.", "'queue resume' goes on."),
-            { HeldAt: { } held } => new("", Finding.Warning, $"Publishing is held since {OperatorTool.Moment(held)}.", "'queue status' says why."),
             _ => Fine("Publishing is neither paused nor held."),
         }];
     }

@@ -105,9 +105,21 @@ internal sealed class OperatorCommands(TextReader input, TextWriter output, Text
         var pause = new Command("pause",
             "Stops publishing on every replica. What is being sent finishes; what is accepted waits.") { _json };
         pause.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool => new QueueVerb(tool).PauseAsync(ct)));
-        var resume = new Command("resume", "Goes on publishing, on every replica.") { _json };
-        resume.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool => new QueueVerb(tool).ResumeAsync(ct)));
-        return new Command("queue", "Publishing of the whole instance.") { status, pause, resume };
+        var unreconciled = new Option<bool>("--unreconciled")
+        {
+            Description = "Also while outcomes are still looked for: those deliveries wait until that ends, the others go on",
+        };
+        var resume = new Command("resume",
+            "Goes on publishing, on every replica; after a restore or promotion, once what may have been sent was looked for.")
+        { unreconciled, _json };
+        resume.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool =>
+            new QueueVerb(tool).ResumeAsync(parsed.GetValue(unreconciled), ct)));
+        var until = new Option<DateTimeOffset?>("--known-until") { Description = "The moment of the backup, with Z or an offset" };
+        var hold = new Command("hold",
+            "Treats the database as restored, where that cannot be told, such as from a disk's snapshot.") { until, _json };
+        hold.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool =>
+            new QueueVerb(tool).HoldAsync(parsed.GetValue(until), ct)));
+        return new Command("queue", "Publishing of the whole instance.") { status, pause, resume, hold };
     }
 
     private Command Users(string[] configuration)

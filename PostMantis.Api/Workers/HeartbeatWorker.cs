@@ -4,12 +4,13 @@ using PostMantis.Core.Queue;
 namespace PostMantis.Api.Workers;
 
 /// <summary>Says that this process lives, for as long as it does.</summary>
-internal sealed class HeartbeatWorker(Heartbeat heartbeat, IOptions<QueueOptions> options, WakeUp wakeUp,
+internal sealed class HeartbeatWorker(Heartbeat heartbeat, InstanceLineage lineage, IOptions<QueueOptions> options, WakeUp wakeUp,
     TimeProvider time, ILogger<HeartbeatWorker> logger) : LoopWorker("Heartbeat", wakeUp, time, logger)
 {
-    // Before anything is claimed: whoever holds a lease is on the list.
+    // Before anything is claimed: a restored database is held, and whoever holds a lease is on the list.
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        await lineage.CheckAsync(cancellationToken);
         await heartbeat.BeatAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }

@@ -47,6 +47,7 @@ public static class DeliveriesSetup
             provider.GetRequiredService<DeliveryTelemetry>(), provider.GetRequiredService<IOptions<DeliveryOptions>>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DeliveryRunner>>()));
         services.AddSingleton<DeliveryReconciler>();
+        services.AddSingleton<ForgottenDeliveries>();
         services.AddSingleton<Recovery>();
         return services;
     }

@@ -95,6 +95,9 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
         var (delivery, profile, attempt) = look;
         if (attempt.Evidence.Find(e => e.ProviderPostId is not null) is { } evidence)
             return new ReconcileOutcome.Found(evidence.ProviderPostId!, evidence.Url);
+
+        // Nobody can look: neither for what a network does not list, nor for a handle that was forgotten.
+        if (attempt.Mode == SettlementMode.None) return new ReconcileOutcome.CannotTell();
         if (!services.GetRequiredService<ProviderCatalog>().TryGet(delivery.Provider, out var provider))
             return new ReconcileOutcome.Inconclusive("no_adapter");
         try
@@ -213,8 +216,8 @@ public sealed partial class DeliveryReconciler(IServiceScopeFactory scopes, Held
         var horizon = options.Value.HorizonOf(look.Delivery.Provider);
         var attempt = look.Attempt;
 
-        // What can be repeated was called again and again until the attempt ended.
-        var called = attempt.CanRepeat ? attempt.FinishedAt ?? attempt.CalledAt : attempt.CalledAt ?? attempt.FinishedAt;
+        // What can be repeated, or was done by processes nobody remembers, was called again and again until the attempt ended.
+        var called = attempt.CanRepeat || attempt.Steps.Exists(s => s.Name == ForgottenDeliveries.Step) ? attempt.FinishedAt ?? attempt.CalledAt : attempt.CalledAt ?? attempt.FinishedAt;
         return (called ?? attempt.StartedAt) + (horizon > onTheWay ? horizon : onTheWay);
     }
 

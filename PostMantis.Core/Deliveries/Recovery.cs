@@ -18,7 +18,7 @@ namespace PostMantis.Core.Deliveries;
 /// all is well there are none.
 /// </summary>
 public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat heartbeat, HeldLeases held, QueueTelemetry queueTelemetry,
-    DeliveryTelemetry telemetry, WakeUp wakeUp, IOptions<DeliveryOptions> options, TimeProvider time,
+    InstanceLineage lineage, ForgottenDeliveries forgotten, DeliveryTelemetry telemetry, WakeUp wakeUp, IOptions<DeliveryOptions> options, TimeProvider time,
     ILogger<Recovery> logger)
 {
     private const long LockKey = 0x506F_7374_4D01;
@@ -39,6 +39,8 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
     public async Task<int> RunOnceAsync(CancellationToken ct)
     {
         var repairs = 0;
+        await lineage.CheckAsync(ct);
+        await forgotten.RunOnceAsync(ct);
         await DisownAsync(ct);
         if (heartbeat.MayJudge) repairs += await ExpireAsync(ct);
         repairs += await BatchAsync(FindMissingItemsAsync, ct);
@@ -110,6 +112,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         var attempts = await batch.Db.Attempts.FromSql($"""
             SELECT * FROM attempts WHERE delivery_id = ANY({keys}) AND finished_at IS NULL ORDER BY id FOR UPDATE
             """).ToDictionaryAsync(a => a.DeliveryId, ct);
+        var status = await batch.Pause.ReadAsync(ct);
         List<WorkLease> ended = [];
         List<WorkReturn> returned = [];
         var closed = new Dictionary<Guid, int>();
@@ -128,7 +131,10 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
                 attempt.Steps = [.. attempt.Steps, new AttemptStep(now, "leaseExpired")];
                 if (MayHaveBeenSent(attempt)) attempt.CalledAt ??= now;
             }
-            var verdict = VerdictOf(lease, attempt);
+            // The mark may be among what a restored or promoted database has forgotten.
+            var isForgotten = attempt is not null && lease.RunAt <= status.HeldAt;
+            if (isForgotten) ForgottenDeliveries.Forget(attempt!, lease.RunAt, status.KnownUntil, now);
+            var verdict = isForgotten ? AttemptVerdict.Unconfirmed : VerdictOf(lease, attempt);
             if (verdict is null)
             {
                 returned.Add(new WorkReturn(lease, now, Counts: true));
@@ -140,7 +146,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
             {
                 ended.Add(lease);
                 var isUnknown = verdict == AttemptVerdict.Unconfirmed;
-                var error = isUnknown ? Errors.Unknown("worker_lost", null) : Errors.Fault;
+                var error = isForgotten ? attempt!.Error! : isUnknown ? Errors.Unknown("worker_lost", null) : Errors.Fault;
                 if (attempt is not null)
                 {
                     (attempt.Verdict, attempt.FinishedAt, attempt.Error) = (verdict, now, error);
@@ -349,6 +355,7 @@ public sealed partial class Recovery(IServiceScopeFactory scopes, Heartbeat hear
         public PostMantisDb Db => Unit.Db;
         public WorkQueue Queue { get; } = services.GetRequiredService<WorkQueue>();
         public DeliverySettler Settler { get; } = services.GetRequiredService<DeliverySettler>();
+        public InstancePause Pause { get; } = services.GetRequiredService<InstancePause>();
         public AuditLog Audit { get; } = services.GetRequiredService<AuditLog>();
         public PostAcceptor Acceptor => services.GetRequiredService<PostAcceptor>();
     }

@@ -46,6 +46,12 @@ public sealed class QueueOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:05", "1.00:00:00")]
     public TimeSpan MostLag { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>
+    /// Whether publishing is held when a standby was promoted. False: every standby that may be promoted is synchronous, so
+    /// nothing that was sent can have been forgotten.
+    /// </summary>
+    public bool HoldAfterPromotion { get; set; } = true;
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (Heartbeat > Lease / 3)

@@ -21,6 +21,7 @@ public static class QueueSetup
         services.AddSingleton<ReplicaSignals>();
         services.AddScoped<WorkQueue>();
         services.AddScoped<InstancePause>();
+        services.AddSingleton<InstanceLineage>();
         return services;
     }
 }

@@ -27,7 +27,10 @@ public sealed class QueueTelemetry
     }
 
     /// <summary>How long the longest-waiting due item has waited, as far as was last looked.</summary>
-    public TimeSpan Lag => _depths.Select(AgeOf).DefaultIfEmpty().Max();
+    /// <param name="publishes">False: publishing waits for somebody, and its items with it.</param>
+    public TimeSpan Lag(bool publishes) => _depths
+        .Where(depth => publishes || depth.Kind != Persistence.SnakeCase<WorkKind>.Write(WorkKind.Publish))
+        .Select(AgeOf).DefaultIfEmpty().Max();
 
     internal void Observed(IReadOnlyList<QueueDepth> depths) => _depths = depths;
 

@@ -22,13 +22,15 @@ public sealed class WorkQueue(
     private const int Unnamed = 16;
     private const long FirstLock = 0x506F_7374_4D10;
 
+    // Open unless paused or held; another timeline than the one that was known is as good as held, until somebody has looked.
     // Ready items first, then what is due in each pool that has room: the first of each free lane, as far as its user is below their share. What is
     // due but blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it; of
     // those, what is no longer blocked but does not fit becomes ready, because its lane is told free only once.
     private const string ClaimSql = """
         WITH RECURSIVE gate AS (
             SELECT $1 <> 'publish' OR NOT EXISTS (
-                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL) AS is_open),
+                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL OR CASE WHEN timeline IS NOT NULL
+                    THEN timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8) ELSE false END) AS is_open),
         pools(pool) AS (
             (SELECT pool FROM work_items WHERE kind = $1 AND state = 'ready' ORDER BY pool LIMIT 1)
             UNION ALL
@@ -367,7 +369,7 @@ public sealed class WorkQueue(
 
     /// <summary>
     /// The next moment after <paramref name="after"/> at which an item of <paramref name="kind"/> becomes due; null: none
-    /// waits, or publishing is paused.
+    /// waits, or publishing is paused or held.
     /// </summary>
     public async Task<DateTimeOffset?> NextDueAsync(WorkKind kind, DateTimeOffset after, CancellationToken ct)
     {
@@ -384,7 +386,8 @@ public sealed class WorkQueue(
                 WHERE kind = {name} AND state = 'waiting' AND pool = p.pool AND run_at > {after}
                 ORDER BY run_at LIMIT 1) n
             WHERE {name} <> 'publish' OR NOT EXISTS (
-                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL)
+                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL OR CASE WHEN timeline IS NOT NULL
+                    THEN timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8) ELSE false END)
             """).SingleAsync(ct);
     }
 

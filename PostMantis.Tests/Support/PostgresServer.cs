@@ -53,6 +53,14 @@ public sealed class PostgresServer : IAsyncLifetime
         return _server.ConnectionString(name);
     }
 
+    /// <summary>A database as another one is now, which nobody may be connected to: what a backup is.</summary>
+    public async Task<string> CloneAsync(string connectionString)
+    {
+        var name = $"clone_{Interlocked.Increment(ref _clones)}";
+        await _server.ExecuteAsync($"CREATE DATABASE {name} TEMPLATE {new Npgsql.NpgsqlConnectionStringBuilder(connectionString).Database}");
+        return _server.ConnectionString(name);
+    }
+
     /// <summary>An empty database without our schema.</summary>
     public async Task<string> CreateEmptyDatabaseAsync()
     {
