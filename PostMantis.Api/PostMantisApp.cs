@@ -95,9 +95,12 @@ internal static class PostMantisApp
         builder.Services.AddHealthChecks().AddCheck<MigrationsHealthCheck>("migrations");
 
         // Hand-written SQL and the context share one pool.
-        builder.Services.AddSingleton(services => NpgsqlDataSource.Create(PersistenceSetup.Prepare(
+        builder.Services.AddSingleton(services => PersistenceSetup.Open(PersistenceSetup.Prepare(
             services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.ConnectionName))
             ?? throw new InvalidOperationException(
                 $"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}, or start with ./run.")));
+        builder.Services.AddSingleton(services => new DirectSource(
+            PersistenceSetup.Prepare(services.GetRequiredService<IConfiguration>().GetConnectionString(PersistenceSetup.DirectName))
+                is { } direct ? PersistenceSetup.Open(direct) : services.GetRequiredService<NpgsqlDataSource>()));
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using PostMantis.Api.Sandbox;
+using PostMantis.Core.Persistence;
 
 namespace PostMantis.Api.Operations;
 
@@ -162,7 +163,14 @@ internal sealed class OperatorCommands(TextReader input, TextWriter output, Text
 
     private async Task<int> WithAsync(string[] configuration, ParseResult parsed, Func<OperatorTool, Task<int>> work)
     {
-        await using var app = PostMantisApp.Build(configuration, builder => builder.Logging.ClearProviders(), serves: false);
+        await using var app = PostMantisApp.Build(configuration, builder =>
+        {
+            builder.Logging.ClearProviders();
+
+            // An operator's statements are few, and some want a session: past any pooler.
+            if (builder.Configuration.GetConnectionString(PersistenceSetup.DirectName) is { Length: > 0 } direct)
+                builder.Configuration[$"ConnectionStrings:{PersistenceSetup.ConnectionName}"] = direct;
+        }, serves: false);
         await using var scope = app.Services.CreateAsyncScope();
         var json = parsed.CommandResult.Command.Options.Contains(_json) && parsed.GetValue(_json);
         return await work(new OperatorTool(scope.ServiceProvider, json, input, output, errors));

@@ -9,6 +9,15 @@ public static class PersistenceSetup
     /// <summary>Name of the connection string and of the Aspire database resource.</summary>
     public const string ConnectionName = "postmantis";
 
+    /// <summary>
+    /// Name of the connection string that reaches the server itself where a pooler stands between: for what needs a session
+    /// of its own. Absent: the same as <see cref="ConnectionName"/>.
+    /// </summary>
+    public const string DirectName = "postmantis-direct";
+
+    // A standby that became the primary is found by asking again.
+    private const int RecheckSeconds = 2;
+
     // Every statement that runs often fits; the few large ones cost more to plan than to run.
     private const int MostPrepared = 200;
 
@@ -25,8 +34,28 @@ public static class PersistenceSetup
 
         // Nothing of ours outlives its transaction in a session, so there is nothing to reset.
         settings.NoResetOnClose = true;
+        if (IsMultiHost(settings) && !connectionString.Contains("Host Recheck Seconds", StringComparison.OrdinalIgnoreCase))
+            settings.HostRecheckSeconds = RecheckSeconds;
         return settings.ConnectionString;
     }
+
+    /// <summary>
+    /// The connections of a prepared connection string; of several hosts, those to the primary, unless it says otherwise
+    /// (<c>Target Session Attributes</c>).
+    /// </summary>
+    public static NpgsqlDataSource Open(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString);
+        if (!IsMultiHost(settings)) return NpgsqlDataSource.Create(settings);
+        var wanted = settings.TargetSessionAttributes is { } said
+            && Enum.TryParse<TargetSessionAttributes>(said.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var parsed)
+                ? parsed
+                : TargetSessionAttributes.Primary;
+        settings.Remove("Target Session Attributes");
+        return new NpgsqlDataSourceBuilder(settings.ConnectionString).BuildMultiHost().WithTargetSession(wanted);
+    }
+
+    private static bool IsMultiHost(NpgsqlConnectionStringBuilder settings) => settings.Host?.Contains(',') == true;
 
     /// <summary>
     /// Naming and provider options that both start modes share. EF's automatic retry stays off: only whole Core

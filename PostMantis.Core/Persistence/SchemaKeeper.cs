@@ -61,9 +61,10 @@ public sealed class SchemaKeeper(PostMantisDb db)
             {
                 return await MigrateOnceAsync(contract, ct);
             }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable && tries < MostTries)
+            catch (Exception e) when (IsInTheWay(e) && tries < MostTries)
             {
-                // A long transaction holds a table; others must not queue behind us meanwhile.
+                // A long transaction holds a table, and others must not queue behind us meanwhile; or one locks what we lock
+                // the other way round.
                 await Task.Delay(_between, TimeProvider.System, ct);
             }
         }
@@ -101,6 +102,13 @@ public sealed class SchemaKeeper(PostMantisDb db)
         }
         return new SchemaChange(now, later);
     }
+
+    private static bool IsInTheWay(Exception exception) => exception switch
+    {
+        PostgresException e => e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected,
+        InvalidOperationException { InnerException: { } inner } => IsInTheWay(inner),
+        _ => false,
+    };
 
     private Dictionary<string, string> Contracting() => db.GetService<IMigrationsAssembly>().Migrations
         .Select(m => (Name: m.Key, m.Value.GetCustomAttribute<ContractsAttribute>()?.Since))

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using Npgsql;
+using PostMantis.Core.Persistence;
 
 namespace PostMantis.Core.Queue;
 
@@ -7,7 +8,7 @@ namespace PostMantis.Core.Queue;
 /// Carries wake-ups, and whose posts changed, between replicas by LISTEN and NOTIFY on connections of their own, several
 /// in one. Only a hint: whoever misses one finds the work at the next poll.
 /// </summary>
-public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, PostChanges changes, WorkerIdentity worker,
+public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct, WakeUp wakeUp, PostChanges changes, WorkerIdentity worker,
     Heartbeat heartbeat, TimeProvider time)
 {
     private const string Topic = "postmantis_wake";
@@ -23,7 +24,7 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, WakeUp wakeUp, PostC
     /// <summary>Rings the bells of this process for what other replicas signal, until canceled or disconnected.</summary>
     public async Task ListenAsync(CancellationToken ct)
     {
-        await using var connection = await source.OpenConnectionAsync(ct);
+        await using var connection = await direct.Source.OpenConnectionAsync(ct);
         connection.Notification += (_, notification) =>
         {
             var words = notification.Payload.Split(' ');

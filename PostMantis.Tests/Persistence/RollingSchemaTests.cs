@@ -82,6 +82,10 @@ public sealed class RollingSchemaTests(PostgresServer postgres)
         _ => false,
     };
 
+    /// <summary>Gives <paramref name="options"/> a migration of a later version that only adds.</summary>
+    internal static void PlantExpanding(DbContextOptionsBuilder options) =>
+        options.ReplaceService<IMigrationsAssembly, WithExpanding>();
+
     private static PostMantisDb Open(string connectionString, bool planted)
     {
         var options = new DbContextOptionsBuilder<PostMantisDb>();
@@ -97,11 +101,27 @@ public sealed class RollingSchemaTests(PostgresServer postgres)
         protected override void Up(MigrationBuilder migrationBuilder) => migrationBuilder.DropColumn("user_agent", "audit_entries");
     }
 
-    /// <summary>Our migrations and the planted one.</summary>
-    private sealed class WithPlanted(ICurrentDbContext context) : IMigrationsAssembly
+    /// <summary>A migration of a later version, on the tables that everything writes to.</summary>
+    [DbContext(typeof(PostMantisDb)), Migration("29990101000000_Adds")]
+    private sealed class Adds : Migration
+    {
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.AddColumn<string>("planted", "posts", nullable: true);
+            migrationBuilder.AddColumn<int>("planted", "deliveries", nullable: false, defaultValue: 0);
+            migrationBuilder.CreateIndex("ix_planted", "deliveries", "planted");
+        }
+    }
+
+    private sealed class WithPlanted(ICurrentDbContext context) : WithLater(context, typeof(TakesAway));
+
+    private sealed class WithExpanding(ICurrentDbContext context) : WithLater(context, typeof(Adds));
+
+    /// <summary>Our migrations and one of a later version.</summary>
+    private abstract class WithLater(ICurrentDbContext context, Type later) : IMigrationsAssembly
     {
         public IReadOnlyDictionary<string, TypeInfo> Migrations { get; } = typeof(PostMantisDb).Assembly.GetTypes()
-            .Append(typeof(TakesAway)).Where(t => t.IsSubclassOf(typeof(Migration)))
+            .Append(later).Where(t => t.IsSubclassOf(typeof(Migration)))
             .ToDictionary(t => t.GetCustomAttribute<MigrationAttribute>()!.Id, t => t.GetTypeInfo())
             .OrderBy(m => m.Key, StringComparer.Ordinal).ToDictionary();
 

@@ -20,10 +20,11 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         (_folder, _port, _durable, _server) = (folder, port, durable, Serve(folder, port, durable));
 
     /// <summary>Starts a server; what is <paramref name="durable"/> waits for the disk as in production.</summary>
-    public static async Task<TemporaryPostgres> StartAsync(bool durable)
+    /// <param name="within">The folder its own is made in; the system's for temporary files when absent.</param>
+    public static async Task<TemporaryPostgres> StartAsync(bool durable, string? within = null)
     {
         var binaries = FindBinaries();
-        var folder = Path.Combine(Path.GetTempPath(),
+        var folder = Path.Combine(within ?? Path.GetTempPath(),
             $"postmantis-{(durable ? "bench" : "tests")}-{Environment.ProcessId}-{Interlocked.Increment(ref _started)}");
         Directory.CreateDirectory(folder);
         var port = FreePort();
@@ -53,6 +54,9 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         _server = Serve(_folder, _port, _durable);
         await WaitUntilReadyAsync();
     }
+
+    /// <summary>Ends the server at once, as when its machine is lost.</summary>
+    public Task CrashAsync() => _server.StopAsync("QUIT");
 
     /// <summary>
     /// A TCP port nobody listens on, below those the system gives to outgoing connections: none takes it meanwhile.
@@ -126,6 +130,20 @@ public sealed class TemporaryPostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>The answer to a yes-or-no question.</summary>
+    public async Task<bool> AskAsync(string sql) => await ScalarAsync<bool>(sql);
+
+    /// <summary>The answer to a question for a number.</summary>
+    public async Task<long> CountAsync(string sql) => await ScalarAsync<long>(sql);
+
+    private async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var admin = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false");
+        await admin.OpenAsync();
+        await using var command = new NpgsqlCommand(sql, admin);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
     public async ValueTask DisposeAsync()
     {
         NpgsqlConnection.ClearAllPools();
@@ -148,7 +166,7 @@ public sealed class TemporaryPostgres : IAsyncDisposable
     ]);
 
     // Postgres refuses root.
-    private static string[] AsPostgres() =>
+    internal static string[] AsPostgres() =>
         Environment.IsPrivilegedProcess ? ["--reuid=postgres", "--regid=postgres", "--init-groups"] : [];
 
     private static string FindBinaries()

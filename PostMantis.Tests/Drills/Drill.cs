@@ -1,0 +1,177 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Deliveries;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Profiles;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Drills;
+
+/// <summary>
+/// What every drill has in common: two processes that publish while something happens to the instance, programs that keep
+/// sending posts, and a verdict of what was lost and doubled. The network is the judge, in a database of its own.
+/// </summary>
+internal sealed class Drill : IAsyncDisposable
+{
+    public const int Replicas = 2;
+    private const int Programs = 4;
+    private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
+    private readonly ConcurrentQueue<Sent> _sent = new();
+    private readonly CancellationTokenSource _over = new();
+    private readonly string _name;
+    private readonly string _key;
+    private Task _load = Task.CompletedTask;
+    private int _number;
+
+    private Drill(string name, PublishingWorld world, string key) => (_name, World, _key) = (name, world, key);
+
+    public PublishingWorld World { get; }
+
+    public Fleet Fleet { get; set; } = null!;
+
+    /// <summary>What was accepted, in order.</summary>
+    public IReadOnlyCollection<Sent> Accepted => _sent;
+
+    /// <summary>Whether drills run at all: they take minutes, and some want programs that are not everywhere.</summary>
+    public static bool IsAsked => Environment.GetEnvironmentVariable("POSTMANTIS_FULL") == "1";
+
+    /// <summary>A world on <paramref name="database"/>, with replicas that are started by <paramref name="start"/>.</summary>
+    public static async Task<Drill> StartAsync(string name, string database, Func<PublishingWorld, Task<ApiServer>> start,
+        IReadOnlyDictionary<string, string?>? settings = null)
+    {
+        var world = await PublishingWorld.StartAsync(settings, movedClock: false, connectionString: database);
+        var drill = new Drill(name, world, (await ApiClient.WithKeyAsync(world.Host, world.Person)).Key!);
+        drill.Fleet = new Fleet(() => start(world), Replicas);
+        await Task.WhenAll(Enumerable.Range(0, Replicas).Select(drill.Fleet.StartAsync));
+        return drill;
+    }
+
+    /// <summary>Programs begin to send posts, each to two pages, under one key until it is accepted.</summary>
+    public void Load() => _load = Task.WhenAll(Enumerable.Range(0, Programs).Select(async program =>
+    {
+        while (!_over.IsCancellationRequested)
+        {
+            var n = Interlocked.Increment(ref _number);
+            var pages = new[] { World.Pages[n % 4], World.Pages[(n + 1) % 4] };
+            var body = $"{_name} {n}";
+            if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages), _key, body))
+                _sent.Enqueue(new Sent(body, pages, TimeProvider.System.GetTimestamp()));
+            await Task.Delay(_pace, TimeProvider.System);
+        }
+    }));
+
+    public static Task PassAsync(double seconds) => Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System);
+
+    /// <summary>How long after <paramref name="since"/> a post that was accepted later has been published.</summary>
+    public async Task<TimeSpan> RecoveredAsync(long since, string? database = null)
+    {
+        while (true)
+        {
+            foreach (var sent in _sent.Where(s => s.AcceptedAt > since))
+            {
+                if ((await World.Sandbox.PostsAsync()).Any(p => p.Body == sent.Body))
+                    return TimeProvider.System.GetElapsedTime(since);
+            }
+            if (TimeProvider.System.GetElapsedTime(since) > _patience) throw new TimeoutException($"Nothing is published again. {Fleet[0]?.Output}");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+    }
+
+    /// <summary>The programs stop.</summary>
+    public async Task StopLoadAsync()
+    {
+        await _over.CancelAsync();
+        await _load;
+    }
+
+    /// <summary>Waits until every delivery has its verdict, and compares each with what the network has.</summary>
+    /// <param name="mayBeUnknown">What nobody can look for stays for a person: not lost, and not doubled.</param>
+    /// <param name="forgets">Posts whose acceptance the database forgot, as the drill expects it to.</param>
+    public async Task<Verdict> JudgeAsync(PostMantisHost? host = null, bool mayBeUnknown = false, Func<Sent, bool>? forgets = null)
+    {
+        host ??= World.Host;
+        var started = TimeProvider.System.GetTimestamp();
+        while (await AskAsync(host, db => db.Deliveries.CountAsync(d => d.Phase != null)) is > 0 and var open)
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > _patience)
+                throw new TimeoutException($"{open} deliveries do not settle. {Fleet[0]?.Output}");
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+        }
+        var feed = (await World.Sandbox.RootsAsync()).ToLookup(p => (p.Destination, p.Body), p => p.Id);
+        var deliveries = (await AskAsync(host, db => db.Deliveries.AsNoTracking().ToListAsync()))
+            .ToLookup(d => (d.Content.Body!, d.ProfileId));
+        var verdict = new Verdict(_name);
+        foreach (var (sent, page) in _sent.SelectMany(s => s.Pages.Select(p => (s, p))))
+        {
+            var (ours, theirs) = (deliveries[(sent.Body, page.Id)].ToList(), feed[(page.ProviderProfileId, sent.Body)].ToList());
+            if (theirs.Count > 1 || ours.Count > 1) verdict.Doubled++;
+            if (ours is [] && forgets?.Invoke(sent) == true) verdict.Forgotten++;
+            else if (ours is [{ Status: DeliveryStatus.Published } one] && theirs is [var id] && id == one.ProviderPostId) verdict.Published++;
+            else if (ours is [{ Status: DeliveryStatus.Unknown }] && mayBeUnknown && page.Facts["mode"] is "none" or "probe") verdict.Unknown++;
+            else
+            {
+                verdict.Lost++;
+                verdict.Wrong.Add($"{sent.Body} at {page.ProviderProfileId}: {string.Join(',', ours.Select(d => $"{d.Status} {d.Error?.Code}"))}, {theirs.Count} in the feed");
+            }
+        }
+        verdict.Wrong.AddRange(Fleet.Faults.Take(3));
+        return verdict;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_over.IsCancellationRequested) await _over.CancelAsync();
+        await Fleet.DisposeAsync();
+        await World.DisposeAsync();
+        _over.Dispose();
+    }
+
+    /// <summary>Asks until it answers: the connections of this process are cut as well.</summary>
+    public static async Task<T> AskAsync<T>(PostMantisHost host, Func<PostMantisDb, Task<T>> question)
+    {
+        for (var left = 300; ; left--)
+        {
+            try
+            {
+                return await host.InDatabaseAsync(question);
+            }
+            catch (Exception e) when (left > 0 && DatabaseTrouble.IsPassing(e))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+        }
+    }
+
+    /// <summary>One accepted post.</summary>
+    internal sealed record Sent(string Body, IReadOnlyList<Profile> Pages, long AcceptedAt);
+
+    /// <summary>What a drill came to.</summary>
+    internal sealed class Verdict(string name)
+    {
+        public int Published { get; set; }
+
+        public int Unknown { get; set; }
+
+        public int Forgotten { get; set; }
+
+        public int Lost { get; set; }
+
+        public int Doubled { get; set; }
+
+        public List<string> Wrong { get; } = [];
+
+        /// <summary>Prints the verdict and holds the drill to it.</summary>
+        public async Task PassAsync(ITestOutputHelper output, string happened, TimeSpan recovered)
+        {
+            var line = string.Create(CultureInfo.InvariantCulture, $"drill {name}: {happened}; publishing again after {recovered.TotalSeconds:0.0} s; "
+                + $"{Published} published, {Unknown} unknown, {Forgotten} forgotten as documented, {Lost} lost, {Doubled} doubled: "
+                + $"{(Lost + Doubled + Wrong.Count == 0 ? "PASSED" : "FAILED")}");
+            output.WriteLine(line);
+            await Console.Out.WriteLineAsync(line);
+            Assert.True(Lost + Doubled + Wrong.Count == 0, $"{line}\n{string.Join('\n', Wrong.Take(20))}");
+            Assert.True(Published + Unknown > 10, line);
+        }
+    }
+}
