@@ -26,6 +26,15 @@ public sealed class AspireModelTests
     }
 
     [Fact]
+    public async Task Its_pages_are_named_where_it_is_shown()
+    {
+        await using var builder = await ModelAsync();
+
+        // One for the dashboard, the reference, health and metrics each.
+        Assert.True(Api(builder).Annotations.OfType<ResourceUrlsCallbackAnnotation>().Count() >= 4);
+    }
+
+    [Fact]
     public async Task The_database_outlives_its_container()
     {
         await using var builder = await ModelAsync();

@@ -19,7 +19,7 @@ internal sealed class Drill : IAsyncDisposable
     private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
     private readonly ConcurrentQueue<Sent> _sent = new();
-    private readonly CancellationTokenSource _over = new();
+    private CancellationTokenSource _over = new();
     private readonly string _name;
     private readonly string _key;
     private Task _load = Task.CompletedTask;
@@ -49,18 +49,24 @@ internal sealed class Drill : IAsyncDisposable
     }
 
     /// <summary>Programs begin to send posts, each to two pages, under one key until it is accepted.</summary>
-    public void Load() => _load = Task.WhenAll(Enumerable.Range(0, Programs).Select(async program =>
+    /// <param name="pace">How long each program rests after a post.</param>
+    /// <param name="faults">What the network does to the n-th post, such as <c>publish=rateLimited</c>.</param>
+    public void Load(TimeSpan? pace = null, Func<int, string>? faults = null) => _load = Task.WhenAll(Enumerable.Range(0, Programs).Select(async program =>
     {
+        var rest = pace ?? _pace;
         while (!_over.IsCancellationRequested)
         {
             var n = Interlocked.Increment(ref _number);
             var pages = new[] { World.Pages[n % 4], World.Pages[(n + 1) % 4] };
             var body = $"{_name} {n}";
-            if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages), _key, body))
+            if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages, faults?.Invoke(n) ?? ""), _key, body))
                 _sent.Enqueue(new Sent(body, pages, TimeProvider.System.GetTimestamp()));
-            await Task.Delay(_pace, TimeProvider.System);
+            if (rest > TimeSpan.Zero) await Task.Delay(rest, TimeProvider.System);
         }
     }));
+
+    /// <summary>How many programs there are.</summary>
+    public static int MostAtOnce => Programs;
 
     public static Task PassAsync(double seconds) => Task.Delay(TimeSpan.FromSeconds(seconds), TimeProvider.System);
 
@@ -79,17 +85,17 @@ internal sealed class Drill : IAsyncDisposable
         }
     }
 
-    /// <summary>The programs stop.</summary>
+    /// <summary>The programs stop; they may begin again.</summary>
     public async Task StopLoadAsync()
     {
         await _over.CancelAsync();
         await _load;
+        _over.Dispose();
+        _over = new CancellationTokenSource();
     }
 
-    /// <summary>Waits until every delivery has its verdict, and compares each with what the network has.</summary>
-    /// <param name="mayBeUnknown">What nobody can look for stays for a person: not lost, and not doubled.</param>
-    /// <param name="forgets">Posts whose acceptance the database forgot, as the drill expects it to.</param>
-    public async Task<Verdict> JudgeAsync(PostMantisHost? host = null, bool mayBeUnknown = false, Func<Sent, bool>? forgets = null)
+    /// <summary>Waits until every delivery has its verdict.</summary>
+    public async Task SettledAsync(PostMantisHost? host = null)
     {
         host ??= World.Host;
         var started = TimeProvider.System.GetTimestamp();
@@ -99,6 +105,15 @@ internal sealed class Drill : IAsyncDisposable
                 throw new TimeoutException($"{open} deliveries do not settle. {Fleet[0]?.Output}");
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
         }
+    }
+
+    /// <summary>Waits until every delivery has its verdict, and compares each with what the network has.</summary>
+    /// <param name="mayBeUnknown">What nobody can look for stays for a person: not lost, and not doubled.</param>
+    /// <param name="forgets">Posts whose acceptance the database forgot, as the drill expects it to.</param>
+    public async Task<Verdict> JudgeAsync(PostMantisHost? host = null, bool mayBeUnknown = false, Func<Sent, bool>? forgets = null)
+    {
+        host ??= World.Host;
+        await SettledAsync(host);
         var feed = (await World.Sandbox.RootsAsync()).ToLookup(p => (p.Destination, p.Body), p => p.Id);
         var deliveries = (await AskAsync(host, db => db.Deliveries.AsNoTracking().ToListAsync()))
             .ToLookup(d => (d.Content.Body!, d.ProfileId));
@@ -122,7 +137,7 @@ internal sealed class Drill : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_over.IsCancellationRequested) await _over.CancelAsync();
+        await StopLoadAsync();
         await Fleet.DisposeAsync();
         await World.DisposeAsync();
         _over.Dispose();

@@ -12,7 +12,7 @@ namespace PostMantis.Tests.Persistence;
 public sealed class RollingSchemaTests(PostgresServer postgres)
 {
     // Nobody had run what was before.
-    private const string FirstGuarded = "20261128131358_OperatorAccounts";
+    private const string FirstGuarded = "20261128134247_HeldInstances";
     private const string Planted = "29990101000000_TakesAway";
     private const string Unknown = "29981231000000_StoppedUsingIt";
 

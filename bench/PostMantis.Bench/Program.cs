@@ -4,11 +4,12 @@ string[] network = ["published", "pickup"];
 string[] files = ["media"];
 string[] webhooks = ["webhooks", "fanout"];
 string[] pages = ["pages"];
+string[] process = ["startup", "replicas"];
 string[] engine = ["accept", "drain", "burst", "idle", "growth", "memory"];
 string[] scales = ["large", "one"];
 var json = args.Contains("--json");
 var profile = args.Contains("--profile");
-string[] all = [.. engine, .. network, .. files, .. webhooks, .. pages];
+string[] all = [.. engine, .. network, .. files, .. webhooks, .. pages, .. process];
 var chosen = args.Where(all.Contains).ToArray();
 var at = args.Where(scales.Contains).ToArray();
 if (args.Except(all).Except(scales).Except(["all", "--json", "--profile"]).Any())
@@ -74,6 +75,8 @@ if (chosen.Any(files.Contains))
 if (chosen.Contains("webhooks")) await Webhooks.RateAsync(report);
 if (chosen.Contains("fanout")) await Webhooks.FanOutAsync(report);
 if (chosen.Any(pages.Contains)) await PageMeasurements.MeasureAsync(report);
+if (chosen.Contains("startup")) await Startup.MeasureAsync(report);
+if (chosen.Contains("replicas")) await ReplicaMeasurements.MeasureAsync(report);
 report.Print(Console.Out, json);
 if (profile) Console.WriteLine(report.Profile);
 return report.IsMet ? 0 : 1;

@@ -50,6 +50,11 @@ internal sealed class Report
         new Dictionary<string, double> { ["rate"] = ratio }, least is { } bound ? [$"ratio >= {bound:0.0}"] : [],
         least is null || ratio >= least));
 
+    /// <summary>Adds a ratio that <paramref name="most"/> bounds.</summary>
+    public void AddAtMost(string name, double ratio, double most) => _figures.Add(new Figure(name, "",
+        new Dictionary<string, double> { ["rate"] = ratio },
+        [string.Create(CultureInfo.InvariantCulture, $"ratio <= {most:0.0}")], ratio <= most));
+
     /// <summary>Adds one number.</summary>
     public void AddNumber(string name, string unit, double value) =>
         _figures.Add(new Figure(name, unit, new Dictionary<string, double> { ["rate"] = value }, [], true));

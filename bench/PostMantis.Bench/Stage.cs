@@ -29,10 +29,13 @@ internal sealed class Stage : IAsyncDisposable
     private readonly WebApplication _tools;
     private readonly ApiServer _sandbox;
 
+    private readonly IReadOnlyDictionary<string, string?> _settings;
+
     private Stage(TemporaryPostgres postgres, WebApplication tools, ApiServer sandbox, ApiServer api,
-        IReadOnlyList<Participant> participants)
+        IReadOnlyList<Participant> participants, IReadOnlyDictionary<string, string?> settings)
     {
         (_postgres, _tools, _sandbox, Api, Participants) = (postgres, tools, sandbox, api, participants);
+        _settings = settings;
         Source = tools.Services.GetRequiredService<NpgsqlDataSource>();
     }
 
@@ -79,8 +82,11 @@ internal sealed class Stage : IAsyncDisposable
         List<Participant> participants = [];
         for (var i = 0; i < People; i++) participants.Add(await JoinAsync(tools.Services, sandbox));
         var api = await ApiServer.StartAsync(connectionString, settings);
-        return new Stage(postgres, tools, sandbox, api, participants);
+        return new Stage(postgres, tools, sandbox, api, participants, settings);
     }
+
+    /// <summary>A further process of the same instance.</summary>
+    public Task<ApiServer> StartAnotherAsync() => ApiServer.StartAsync(_postgres.ConnectionString(Database), _settings);
 
     public async Task<T> ScalarAsync<T>(string sql)
     {
