@@ -33,7 +33,7 @@ internal sealed class QueueVerb(OperatorTool tool)
         await StatusAsync(ct);
         if (isReleased) return 0;
         return await tool.RefuseAsync(left.Unjudged > 0
-            ? $"{left.Unjudged} deliveries are still in the hands of processes that are gone; try again in a minute."
+            ? $"{left.Unjudged} deliveries are still in the hands of processes, or of such that are gone; try again in a minute."
             : $"{left.Reconciling} deliveries are still looked for. Wait for them, or give --unreconciled: the others go on then.");
     }
 

@@ -11,7 +11,7 @@ using PostMantis.Core.Queue;
 namespace PostMantis.Core.Deliveries;
 
 /// <summary>What stands between a held instance and publishing.</summary>
-/// <param name="Unjudged">Deliveries that were due and are not unknown yet.</param>
+/// <param name="Unjudged">Deliveries that were due and are not unknown yet, such as those in the hands of a process.</param>
 /// <param name="Reconciling">Unknown ones whose outcome is still being looked for.</param>
 public sealed record HoldProgress(int Unjudged, int Reconciling)
 {
@@ -60,9 +60,7 @@ public sealed partial class ForgottenDeliveries(IServiceScopeFactory scopes, Wak
         await using var scope = scopes.CreateAsyncScope();
         return await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.SqlQuery<HoldProgress>($"""
             SELECT (SELECT count(*)::int FROM work_items w, instance_state s
-                    WHERE w.kind = 'publish' AND w.run_at <= s.held_at AND (w.state <> 'leased' OR NOT EXISTS (
-                        SELECT 1 FROM workers k WHERE k.id = w.worker_id
-                            AND k.heartbeat_at > clock_timestamp() - interval '1 minute'))) AS unjudged,
+                    WHERE w.kind = 'publish' AND w.run_at <= s.held_at) AS unjudged,
                 (SELECT count(*)::int FROM deliveries d, instance_state s
                     WHERE d.status = 'unknown' AND d.phase = 'reconciling' AND d.created_at <= s.held_at) AS reconciling
             """).SingleAsync(ct);
