@@ -68,9 +68,10 @@ public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> 
         WITH mine AS MATERIALIZED (
             SELECT id, status FROM profiles WHERE user_id = $1 AND ($2 IS NULL OR brand_id = $2))
         SELECT
-          (SELECT count(*)::int FROM mine m JOIN deliveries d ON d.profile_id = m.id JOIN posts p ON p.id = d.post_id
-            WHERE d.status = 'pending' AND d.scheduled_at < $3
-                AND p.status IN ('scheduled', 'publishing')),
+          (SELECT coalesce(sum(due.n), 0)::int FROM mine m CROSS JOIN LATERAL (
+            SELECT count(*) AS n FROM deliveries d JOIN posts p ON p.id = d.post_id
+            WHERE d.profile_id = m.id AND d.status = 'pending' AND d.scheduled_at < $3
+                AND p.status IN ('scheduled', 'publishing')) due),
           (SELECT count(*)::int FROM deliveries WHERE user_id = $1 AND status IN ('published', 'incomplete')
             AND updated_at >= $4 AND published_at >= $4 AND ($2 IS NULL OR profile_id IN (SELECT id FROM mine))),
           (SELECT count(*)::int FROM deliveries WHERE user_id = $1 AND status = 'failed' AND updated_at >= $5

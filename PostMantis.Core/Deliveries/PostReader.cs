@@ -34,6 +34,13 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         ArgumentNullException.ThrowIfNull(slice);
         var sort = (query.Descending ? "-" : "") + CamelCase.Of(query.Sort);
         var posts = Filter(InScope(db, caller).AsNoTracking(), query);
+        if (query.BrandId is { Count: > 0 } brands)
+        {
+            // Asked for first: a list of profiles is looked up post by post, a join over all of them is not.
+            var profiles = await db.Profiles.InScope(caller).Where(p => p.BrandId != null && brands.Contains(p.BrandId.Value))
+                .Select(p => p.Id).ToListAsync(ct);
+            posts = posts.Where(p => db.Deliveries.Any(d => d.PostId == p.Id && profiles.Contains(d.ProfileId)));
+        }
 
         int? total = null;
         if (slice.IsNumbered) total = await posts.Select(p => p.Id).Take(PageRequest.MostCounted + 1).CountAsync(ct);
@@ -97,8 +104,9 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
         if (query.NeedsAttention is { } attention) posts = posts.Where(p => p.NeedsAttention == attention);
         if (query.ForPersonSince is { } since)
         {
-            posts = posts.Where(p => p.NeedsAttention || (p.UpdatedAt >= since
-                && (p.Outcome == PostOutcome.Failed || p.Outcome == PostOutcome.Partial)));
+            // In the words of the index that has them.
+            posts = posts.Where(p => p.NeedsAttention || p.Outcome == PostOutcome.Failed || p.Outcome == PostOutcome.Partial)
+                .Where(p => p.NeedsAttention || p.UpdatedAt >= since);
         }
         if (query.ExternalId is { Count: > 0 } externalIds)
             posts = posts.Where(p => p.ExternalId != null && externalIds.Contains(p.ExternalId));
@@ -108,11 +116,6 @@ public sealed class PostReader(PostMantisDb db, TimeProvider time)
             posts = posts.Where(p => db.Deliveries.Any(d => d.PostId == p.Id && profileIds.Contains(d.ProfileId)));
         if (query.Providers is { Count: > 0 } providers)
             posts = posts.Where(p => db.Deliveries.Any(d => d.PostId == p.Id && providers.Contains(d.Provider)));
-        if (query.BrandId is { Count: > 0 } brands)
-        {
-            posts = posts.Where(p => db.Deliveries.Any(d => d.PostId == p.Id && db.Profiles.Any(profile =>
-                profile.Id == d.ProfileId && profile.BrandId != null && brands.Contains(profile.BrandId.Value))));
-        }
         if (query.Metadata is { Count: > 0 } metadata)
         {
             var wanted = JsonSerializer.Serialize(metadata, Json.Options);

@@ -1,7 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Components.Endpoints;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace PostMantis.Tests.Support;
 
@@ -9,9 +8,9 @@ namespace PostMantis.Tests.Support;
 internal static partial class DashboardRoutes
 {
     /// <summary>The patterns, such as <c>/posts/{id:guid}</c>.</summary>
-    public static IReadOnlyList<string> Of(IServiceProvider services) =>
+    public static IReadOnlyList<string> Of(IEnumerable<EndpointDataSource> routed) =>
     [
-        .. services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        .. routed.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Where(e => e.Metadata.GetMetadata<ComponentTypeMetadata>() is not null)
             .Select(e => "/" + e.RoutePattern.RawText!.TrimStart('/')).Distinct().Order(StringComparer.Ordinal),
     ];

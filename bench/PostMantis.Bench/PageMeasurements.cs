@@ -25,7 +25,9 @@ internal static class PageMeasurements
         var who = stage.Participants[0];
         var values = await FillAsync(stage, who);
         using var browser = await SignInAsync(stage, who.Caller.UserId);
-        var pages = DashboardRoutes.Of(stage.Tools).Where(p => !p.Contains("callback", StringComparison.Ordinal) && !p.StartsWith("/status/", StringComparison.Ordinal)
+
+        // The composer asks the networks, which these profiles are not at.
+        var pages = DashboardRoutes.Of(stage.Endpoints).Where(p => !p.Contains("callback", StringComparison.Ordinal) && !p.StartsWith("/status/", StringComparison.Ordinal) && p != "/posts/{id:guid}/edit"
                 && p is not ("/sign-in" or "/sign-up" or "/sign-out" or "/setup" or "/forgot" or "/reset"))
             .Select(p => DashboardRoutes.Fill(p, values))
             .Concat(

@@ -1,5 +1,6 @@
 using System.Web;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -49,6 +50,9 @@ internal sealed class Stage : IAsyncDisposable
     public IReadOnlyList<Participant> Participants { get; }
 
     public IServiceProvider Tools => _tools.Services;
+
+    /// <summary>Everything the application routes.</summary>
+    public IEnumerable<EndpointDataSource> Endpoints => ((IEndpointRouteBuilder)_tools).DataSources;
 
     public static async Task<Stage> StartAsync(IReadOnlyDictionary<string, string?>? more = null)
     {
