@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
@@ -116,7 +117,7 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         queue.Free(own.Select(s => s.Lease));
         unit.AfterCommit(() =>
         {
-            foreach (var settlement in own) Measure(settlement, standings[settlement.Claimed.Delivery.Id]);
+            foreach (var settlement in own) Measure(settlement, standings[settlement.Claimed.Delivery.Id], now);
             Tell(changed, own.Exists(s => s.Verdict == AttemptVerdict.Unconfirmed));
         });
         await using var writes = unit.Batch();
@@ -439,8 +440,13 @@ internal sealed partial class DeliverySettler(UnitOfWork unit, PendingRows rows,
         if (proves) unit.AfterCommit(() => Tell([post], reconcile: false));
     }
 
-    private void Measure(Settlement settlement, Delivery delivery)
+    // In the span of the settlement, so that an exemplar of what is measured leads to the trace of the post.
+    private void Measure(Settlement settlement, Delivery delivery, DateTimeOffset started)
     {
+        using var span = ActivityContext.TryParse(settlement.Traceparent, null, out var parent)
+            ? DeliveryTelemetry.Source.StartActivity("settle delivery", ActivityKind.Internal, parent, startTime: started)
+            : null;
+        span?.SetTag("postmantis.delivery.id", delivery.Id.ToString()).SetTag("postmantis.settlement", settlement.Kind.ToString());
         if (settlement.Verdict is { } verdict) telemetry.Attempted(delivery.Provider, verdict);
         if (settlement.Verdict != AttemptVerdict.Published || delivery.ScheduledAt is not { } moment) return;
         if (delivery.LatenessMs is { } late) telemetry.Late(delivery.Provider, TimeSpan.FromMilliseconds(late));

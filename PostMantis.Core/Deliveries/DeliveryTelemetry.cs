@@ -43,11 +43,11 @@ public sealed class DeliveryTelemetry
         _attempts = meter.CreateCounter<long>("postmantis.delivery.attempts", "{attempt}",
             "Attempts by network and verdict.");
         _duration = meter.CreateHistogram<double>("postmantis.delivery.attempt.duration", "s",
-            "Time in the hands of an adapter.");
+            "Time in the hands of an adapter.", advice: HistogramBuckets.Calls);
         _lateness = meter.CreateHistogram<double>("postmantis.delivery.lateness", "s",
-            "First public call minus the moment.");
+            "First public call minus the moment.", advice: HistogramBuckets.Waits);
         _published = meter.CreateHistogram<double>("postmantis.delivery.time_to_publish", "s",
-            "From the moment a delivery was due to its settlement as published.");
+            "From the moment a delivery was due to its settlement as published.", advice: HistogramBuckets.Waits);
         _reconciled = meter.CreateCounter<long>("postmantis.delivery.reconciliations", "{look}",
             "Looks for unknown outcomes, by what they found.");
         _repairs = meter.CreateCounter<long>("postmantis.drift.repairs", "{repair}",

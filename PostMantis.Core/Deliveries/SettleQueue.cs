@@ -21,7 +21,7 @@ internal sealed partial class SettleQueue
     public SettleQueue(IServiceScopeFactory scopes, TimeProvider time, ILogger<SettleQueue> logger)
     {
         (_scopes, _logger) = (scopes, logger);
-        _settlements = new KeptOutcomes<Settlement>(MostPerBatch, SettleAsync, GiveUp, Trace, time, logger);
+        _settlements = new KeptOutcomes<Settlement>(MostPerBatch, SettleAsync, GiveUp, time, logger);
     }
 
     /// <summary>Ends when the outcome is durable.</summary>
@@ -51,18 +51,6 @@ internal sealed partial class SettleQueue
                 Outcome = new PublishOutcome.Unconfirmed(Unstorable),
                 Error = Errors.Unknown(Unstorable, null),
             };
-    }
-
-    private static void Trace(IReadOnlyList<Settlement> batch, DateTimeOffset started)
-    {
-        foreach (var settlement in batch)
-        {
-            if (!ActivityContext.TryParse(settlement.Traceparent, null, out var parent)) continue;
-            using var span = DeliveryTelemetry.Source.StartActivity("settle delivery", ActivityKind.Internal, parent,
-                startTime: started);
-            span?.SetTag("postmantis.delivery.id", settlement.Claimed.Delivery.Id.ToString());
-            span?.SetTag("postmantis.settlement", settlement.Kind.ToString());
-        }
     }
 
     [LoggerMessage(LogLevel.Error, "The outcome of delivery {DeliveryId} could not be stored.")]

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Security;
 using Microsoft.Extensions.Options;
@@ -67,15 +66,5 @@ public sealed class GuardedPoster : IDisposable
     {
         _client.Dispose();
         _meters.Dispose();
-    }
-
-    // The runtime tags its measurements with the host, and hosts that users choose are without number.
-    private sealed class SilentMeters : IMeterFactory
-    {
-        private readonly Meter _meter = new("silent");
-
-        public Meter Create(MeterOptions options) => _meter;
-
-        public void Dispose() => _meter.Dispose();
     }
 }

@@ -10,6 +10,8 @@ public static class OutboundSetup
     /// <summary>Name of the client for every address that a user chose. It follows no redirects and sends no cookies.</summary>
     public const string Client = "guarded";
 
+    private static readonly SilentMeters _meters = new();
+
     public static IServiceCollection AddOutbound(this IServiceCollection services)
     {
         services.AddOptions<OutboundOptions>().BindConfiguration(OutboundOptions.Section)
@@ -41,6 +43,7 @@ public static class OutboundSetup
             PooledConnectionLifetime = TimeSpan.Zero,
             MaxResponseHeadersLength = 32,
             ActivityHeadersPropagator = null,
+            MeterFactory = _meters,
             ConnectCallback = async (context, ct) => await guard.ConnectAsync(context.DnsEndPoint, ct),
         };
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Outbound;
@@ -50,7 +51,14 @@ public static class ProvidersSetup
             http.MaxResponseContentBufferSize = ProviderClient.MostAnswer;
         });
         client.ConfigureHttpClient(http => http.DefaultRequestHeaders.UserAgent.ParseAdd("PostMantis"));
-        if (new TSettings().IsGuarded) client.ConfigurePrimaryHttpMessageHandler(OutboundSetup.GuardedHandler);
+        if (new TSettings().IsGuarded)
+            client.ConfigurePrimaryHttpMessageHandler(provider =>
+            {
+                // A span for every call, as of other networks; its ids are nobody's business there.
+                var handler = OutboundSetup.GuardedHandler(provider);
+                handler.ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator();
+                return handler;
+            });
         foreach (var part in parts) services.AddSingleton(part);
         services.AddSingleton<TProvider>();
         services.AddSingleton<IProvider>(provider => provider.GetRequiredService<TProvider>());

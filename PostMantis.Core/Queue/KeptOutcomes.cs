@@ -13,7 +13,6 @@ internal sealed partial class KeptOutcomes<T>
     private static readonly TimeSpan AfterOutage = TimeSpan.FromSeconds(1);
     private readonly Func<IReadOnlyList<T>, Task> _store;
     private readonly Func<T, Exception, T?> _giveUp;
-    private readonly Action<IReadOnlyList<T>, DateTimeOffset>? _stored;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Grouped<T, bool> _groups;
@@ -21,11 +20,10 @@ internal sealed partial class KeptOutcomes<T>
     /// <param name="most">The largest group.</param>
     /// <param name="store">Stores a group, whole or not at all.</param>
     /// <param name="giveUp">What is stored instead of an outcome that cannot be; null: nothing.</param>
-    /// <param name="stored">Told of each group that is durable, and of when storing it began.</param>
-    public KeptOutcomes(int most, Func<IReadOnlyList<T>, Task> store, Func<T, Exception, T?> giveUp,
-        Action<IReadOnlyList<T>, DateTimeOffset>? stored, TimeProvider time, ILogger logger)
+    public KeptOutcomes(int most, Func<IReadOnlyList<T>, Task> store, Func<T, Exception, T?> giveUp, TimeProvider time,
+        ILogger logger)
     {
-        (_store, _giveUp, _stored, _time, _logger) = (store, giveUp, stored, time, logger);
+        (_store, _giveUp, _time, _logger) = (store, giveUp, time, logger);
         _groups = new Grouped<T, bool>(most, WriteAsync);
     }
 
@@ -34,9 +32,7 @@ internal sealed partial class KeptOutcomes<T>
 
     private async Task<IReadOnlyList<bool>> WriteAsync(IReadOnlyList<T> group)
     {
-        var started = _time.GetUtcNow();
         await StoreAsync(group);
-        _stored?.Invoke(group, started);
         return new bool[group.Count];
     }
 

@@ -18,7 +18,7 @@ internal sealed partial class WebhookSettleQueue
     public WebhookSettleQueue(IServiceScopeFactory scopes, TimeProvider time, ILogger<WebhookSettleQueue> logger)
     {
         (_scopes, _logger) = (scopes, logger);
-        _settlements = new KeptOutcomes<WebhookSettlement>(MostPerBatch, SettleAsync, GiveUp, stored: null, time, logger);
+        _settlements = new KeptOutcomes<WebhookSettlement>(MostPerBatch, SettleAsync, GiveUp, time, logger);
     }
 
     /// <summary>Ends when it is durable.</summary>

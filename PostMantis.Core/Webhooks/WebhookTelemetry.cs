@@ -28,9 +28,9 @@ public sealed class WebhookTelemetry
         _attempts = meter.CreateCounter<long>("postmantis.webhook.attempts", "{attempt}",
             "Attempts by what came of them.");
         _duration = meter.CreateHistogram<double>("postmantis.webhook.attempt.duration", "s",
-            "From the first byte sent to the end of the answer.");
+            "From the first byte sent to the end of the answer.", advice: HistogramBuckets.Calls);
         _age = meter.CreateHistogram<double>("postmantis.webhook.age", "s",
-            "From an event to the answer that delivered it.");
+            "From an event to the answer that delivered it.", advice: HistogramBuckets.Waits);
         _disabled = meter.CreateCounter<long>("postmantis.webhook.endpoints.disabled", "{endpoint}",
             "Endpoints disabled by themselves, by reason.");
         _repairs = meter.CreateCounter<long>("postmantis.webhook.repairs", "{lane}",

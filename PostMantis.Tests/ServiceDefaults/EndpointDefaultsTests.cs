@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -24,6 +25,12 @@ public sealed class EndpointDefaultsTests : IAsyncLifetime
         builder.Services.AddHealthChecks().AddCheck("queue", () => _queue);
         _app = builder.Build();
         _app.MapDefaultEndpoints();
+        _app.MapGet("/heads", (HttpContext http) => string.Join('\n', http.Request.Headers.Select(h => $"{h.Key}: {h.Value}")));
+        _app.MapGet("/relay", async (IHttpClientFactory clients, HttpContext http) =>
+        {
+            using var client = clients.CreateClient("network");
+            return await client.GetStringAsync(new Uri($"http://{http.Request.Host}/heads"));
+        });
         await _app.StartAsync();
         _client = new HttpClient { BaseAddress = new Uri(_app.Urls.Single()) };
     }
@@ -46,6 +53,21 @@ public sealed class EndpointDefaultsTests : IAsyncLifetime
         using var metrics = await _client.GetAsync("/metrics");
         Assert.Equal(HttpStatusCode.NotFound, metrics.StatusCode);
         Assert.Empty(await metrics.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_trace_goes_on_to_networks_and_baggage_does_not()
+    {
+        const string trace = "0af7651916cd43dd8448eb211c80319c";
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/relay");
+        request.Headers.Add("traceparent", $"00-{trace}-b7ad6b7169203331-01");
+        request.Headers.Add("tracestate", "vendor=1");
+        request.Headers.Add("baggage", "campaign=planted");
+        request.Headers.Add("Correlation-Context", "campaign=planted");
+        using var answer = await _client.SendAsync(request);
+        var heads = await answer.Content.ReadAsStringAsync();
+        Assert.Contains($"traceparent: 00-{trace}-", heads, StringComparison.Ordinal);
+        Assert.DoesNotContain("planted", heads, StringComparison.Ordinal);
     }
 
     [Fact]
