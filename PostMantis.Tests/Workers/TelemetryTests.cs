@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Trace;
@@ -104,6 +105,7 @@ public sealed class TelemetryTests : IAsyncLifetime
         var metrics = await _world.Host.Client.GetStringAsync(new Uri("/metrics", UriKind.Relative));
         Assert.Contains("postmantis_delivery_attempts", metrics, StringComparison.Ordinal);
         Assert.Contains(_logs.Lines, line => line.StartsWith("Debug ", StringComparison.Ordinal));
+        RequireFewSeries(metrics);
         string[] secrets =
         [
             root, thread, comment, api.Key!, api.Key!.Split('_', 4)[3], grant.Tokens.AccessToken, grant.Tokens.RefreshToken!,
@@ -112,6 +114,29 @@ public sealed class TelemetryTests : IAsyncLifetime
         var told = _spans.Ended.Select(Words).Concat(_logs.Lines).Append(metrics).ToList();
         Assert.All(secrets, secret => Assert.DoesNotContain(told,
             words => words.Contains(secret, StringComparison.OrdinalIgnoreCase)));
+    }
+
+    // Labels are words of closed lists: nothing that grows with people, posts or addresses.
+    private static void RequireFewSeries(string metrics)
+    {
+        const int most = 60;
+        string[] labels = ["created_by", "test_mode", "provider", "verdict", "result", "kind", "rule", "reason", "operation", "le"];
+        var series = metrics.Split('\n').Where(line => line.StartsWith("postmantis_", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(series);
+        foreach (var line in series)
+        {
+            foreach (Match label in Regex.Matches(line.Split('}')[0], "([a-z_]+)=\"([^\"]*)\""))
+            {
+                if (label.Groups[1].Value.StartsWith("otel_scope", StringComparison.Ordinal)) continue;
+                Assert.Contains(label.Groups[1].Value, labels);
+                Assert.Matches("^([A-Za-z_]{1,40}|[0-9.]+|\\+Inf)$", label.Groups[2].Value);
+            }
+        }
+        Assert.All(series.Where(line => !line.Contains("_bucket{", StringComparison.Ordinal)).GroupBy(line => line.Split('{', ' ')[0]),
+            metric => Assert.InRange(metric.Count(), 1, most));
+
+        // The routes of the web server's are templates.
+        Assert.DoesNotMatch("http_route=\"[^\"]*[0-9a-f]{8}-[0-9a-f]{4}-", metrics);
     }
 
     private static string Words(Activity span)
