@@ -11,6 +11,16 @@ public static class Ids
 {
     private const int CounterBits = 42;
     private const int LowCounterBits = 30;
+    private const int MostRandom = 512;
+
+    [ThreadStatic]
+    private static byte[]? _random;
+
+    [ThreadStatic]
+    private static int _used;
+
+    [ThreadStatic]
+    private static int _filled;
 
     // Starts in the lower half so that it does not wrap, at random so that two processes do not count alike.
     private static long _counter = (long)(BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(8))
@@ -29,11 +39,24 @@ public static class Ids
     {
         var counter = (ulong)Interlocked.Increment(ref _counter) & ((1UL << CounterBits) - 1);
         Span<byte> bytes = stackalloc byte[16];
-        RandomNumberGenerator.Fill(bytes[12..]);
+        Fill(bytes[12..]);
         BinaryPrimitives.WriteUInt64BigEndian(bytes,
             ((ulong)now.ToUnixTimeMilliseconds() << 16) | 0x7000 | (counter >> LowCounterBits));
         BinaryPrimitives.WriteUInt32BigEndian(bytes[8..],
             0x8000_0000 | (uint)(counter & ((1UL << LowCounterBits) - 1)));
         return new Guid(bytes, bigEndian: true);
+    }
+
+    // Asking for a few random bytes costs as much as asking for many.
+    private static void Fill(Span<byte> bytes)
+    {
+        var random = _random ??= new byte[MostRandom];
+        if (_used + bytes.Length > _filled)
+        {
+            RandomNumberGenerator.Fill(random);
+            (_used, _filled) = (0, MostRandom);
+        }
+        random.AsSpan(_used, bytes.Length).CopyTo(bytes);
+        _used += bytes.Length;
     }
 }

@@ -78,6 +78,31 @@ public sealed class WebhookSendTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_slot_in_hand_is_read_on_in_order_until_nothing_is_due_or_it_is_disabled()
+    {
+        const int many = 400;
+        await using var world = await WebhookWorld.StartAsync(new Dictionary<string, string?> { ["Webhooks:EndpointSlots"] = "1" });
+        var id = (await world.EndpointAsync()).EndpointId;
+        await world.HappenAsync(times: many);
+        await world.NumberAsync();
+        Assert.Equal(1, await world.Runner.RunOnceAsync(default));
+        Assert.Equal(Enumerable.Range(1, many).Select(n => (long)n), world.Receiver.Received.Select(r => r.Sequence));
+        Assert.Equal(0, await world.Runner.RunOnceAsync(default));
+
+        // What was read by then is still sent, the rest waits.
+        world.Receiver.On("/", async (_, got) =>
+        {
+            if (got.Sequence == many + 10) await world.EndpointsAsync(e => e.DisableAsync(world.Person, id, default));
+        });
+        await world.HappenAsync(times: many);
+        await world.SendAsync();
+        Assert.InRange(world.Receiver.Received.Count, many + 10, many + (many / 2));
+        await world.EndpointsAsync(e => e.EnableAsync(world.Person, id, default));
+        await world.SendAsync();
+        Assert.Equal(Enumerable.Range(1, 2 * many).Select(n => (long)n), world.Receiver.Received.Select(r => r.Sequence));
+    }
+
+    [Fact]
     public async Task Every_row_of_the_schedule_is_kept_and_after_the_last_the_message_has_failed()
     {
         await _world.EndpointAsync();
