@@ -18,6 +18,7 @@ public sealed class ImportTests : IAsyncLifetime
     private WebApplication _files = null!;
     private Uri _at = null!;
     private MediaWorld _world = null!;
+    private readonly SemaphoreSlim _drips = new(0);
     private int _asked;
 
     public async ValueTask InitializeAsync()
@@ -39,6 +40,14 @@ public sealed class ImportTests : IAsyncLifetime
         {
             var block = new byte[64 * 1024];
             while (!http.RequestAborted.IsCancellationRequested) await http.Response.Body.WriteAsync(block);
+        });
+        _files.MapGet("/drip", async (HttpContext http) =>
+        {
+            http.Response.ContentLength = MediaWorld.Png.Length;
+            await http.Response.Body.WriteAsync(MediaWorld.Png.AsMemory(0, 20));
+            await http.Response.Body.FlushAsync();
+            _drips.Release();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, http.RequestAborted);
         });
         _files.MapGet("/gone", () => Results.NotFound());
         _files.MapGet("/sick", () => Results.StatusCode(503));
@@ -99,6 +108,25 @@ public sealed class ImportTests : IAsyncLifetime
         }
         Assert.Equal(1, await _world.RunImportsAsync());
         Assert.Equal("failed", (string)(await _world.Api.GetAsync($"/uploads/{started.Data["id"]}")).Data["status"]!);
+    }
+
+    [Fact]
+    public async Task A_server_that_never_ends_is_waited_for_as_long_as_an_import_may_take()
+    {
+        var started = await StartAsync(new Uri(_at, "drip"));
+        for (var tries = 1; tries <= 4; tries++)
+        {
+            Assert.Equal("importing", (string)(await _world.Api.GetAsync($"/uploads/{started.Data["id"]}")).Data["status"]!);
+            var run = _world.RunImportsAsync();
+            await _drips.WaitAsync(TestContext.Current.CancellationToken);
+            _world.Host.Clock.Advance(TimeSpan.FromMinutes(30));
+            Assert.Equal(1, await run);
+            _world.Host.Clock.Advance(TimeSpan.FromMinutes(1));
+        }
+        var artifact = (await _world.Api.GetAsync($"/uploads/{started.Data["id"]}")).Data;
+        Assert.Equal(("failed", "notReachable", "It took too long to fetch."), ((string)artifact["status"]!,
+            (string)artifact["error"]!["code"]!, (string)artifact["error"]!["message"]!));
+        Assert.Empty(_world.Files());
     }
 
     [Fact]

@@ -110,6 +110,25 @@ public sealed partial class UploadPageTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("true", "https://s3.example")]
+    [InlineData("false", "https://media.s3.example")]
+    public async Task A_page_may_send_to_its_bucket_and_nowhere_else(string pathStyle, string origin)
+    {
+        await using var host = await PostMantisHost.StartAsync(new Dictionary<string, string?>
+        {
+            ["Media:Store"] = "S3",
+            ["Media:S3:ServiceUrl"] = "https://s3.example",
+            ["Media:S3:Bucket"] = "media",
+            ["Media:S3:PathStyle"] = pathStyle,
+            ["Media:S3:AccessKey"] = "a",
+            ["Media:S3:SecretKey"] = "b",
+            ["DataDirectory"] = _folder,
+        });
+        using var answer = await host.Client.GetAsync(new Uri("/sign-in", UriKind.Relative), Ct);
+        Assert.Contains($"connect-src 'self' {origin};", Assert.Single(answer.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+    }
+
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     // As a hand drops files that it holds over the page.
