@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using Microsoft.Playwright;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Web;
+
+/// <summary>Every page in a real Chromium, judged by axe-core.</summary>
+public sealed class BarrierTests
+{
+    private const string Everything = """
+        axe.run(document, { resultTypes: ['violations'] })
+        """;
+
+    // What a theme can break.
+    private const string Colours = """
+        axe.run(document, { resultTypes: ['violations'], runOnly: ['color-contrast', 'link-in-text-block'] })
+        """;
+
+    private const string InWords = """
+        .then(r => JSON.stringify(r.violations.map(v => v.id + ': ' + v.help + ' (' +
+            v.nodes.map(n => n.target.join(' ') + ' ' + n.any.map(a => a.message).join(' ')).join(' | ') + ')')))
+        """;
+
+    [Fact]
+    public async Task No_page_has_a_barrier_or_breaks_its_policy_in_either_theme_at_either_width()
+    {
+        await using var world = await LivedInWorld.StartAsync();
+        var ada = await world.LiveAsync("ada");
+        await using var chromium = await Chromium.StartAsync();
+        var (page, complaints) = await chromium.OpenAsync(world.Host.Address);
+        await page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.Reduce });
+        var axe = await File.ReadAllTextAsync(await NodeTools.FileAsync("axe-core", "axe.min.js"), TestContext.Current.CancellationToken);
+        var devTools = await page.Context.NewCDPSessionAsync(page);
+
+        List<string> found = [];
+        foreach (var entry in PageList.Of(world.Host).OrderByDescending(e => e.IsPublic))
+        {
+            if (!entry.IsPublic && (await page.Context.CookiesAsync()).Count == 0) await SignInAsync(page, ada);
+            var answer = await page.GotoAsync(entry.Of(ada));
+            if (answer!.Status != 200) found.Add($"{entry.Path} answers {answer.Status}");
+            await EvaluateAsync(axe);
+            foreach (var (theme, width) in new[]
+                     {
+                         (ColorScheme.Light, 1280), (ColorScheme.Dark, 1280), (ColorScheme.Dark, 390), (ColorScheme.Light, 390),
+                     })
+            {
+                await page.SetViewportSizeAsync(width, 844);
+                await page.EmulateMediaAsync(new() { ColorScheme = theme });
+                var judged = await EvaluateAsync((theme == ColorScheme.Light ? Everything : Colours) + InWords);
+                found.AddRange(JsonNode.Parse(judged)!.AsArray().Select(v => $"{entry.Path} {theme} {width}: {v}"));
+                var wide = await EvaluateAsync("String(document.documentElement.scrollWidth - window.innerWidth)");
+                if (int.Parse(wide, System.Globalization.CultureInfo.InvariantCulture) > 0)
+                    found.Add($"{entry.Path} {width}: {wide} px too wide");
+            }
+            found.AddRange(complaints.Select(c => $"{entry.Path} complains: {c}"));
+            complaints.Clear();
+        }
+        Assert.True(found.Count == 0, string.Join('\n', found));
+
+        // Not by the page's own means: its policy forbids what axe would need there.
+        async Task<string> EvaluateAsync(string expression)
+        {
+            var reply = await devTools.SendAsync("Runtime.evaluate", new()
+            {
+                ["expression"] = expression, ["awaitPromise"] = true, ["returnByValue"] = true,
+            });
+            var json = JsonNode.Parse(reply!.Value.GetRawText())!;
+            if (json["exceptionDetails"] is { } thrown) throw new InvalidOperationException(thrown.ToJsonString());
+            return (string?)json["result"]!["value"]?.ToString() ?? "";
+        }
+    }
+
+    private static async Task SignInAsync(IPage page, Inhabitant somebody)
+    {
+        await page.GotoAsync("/sign-in");
+        await page.GetByLabel("E-mail").FillAsync(somebody.Email);
+        await page.GetByLabel("Password").FillAsync(LivedInWorld.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
+    }
+}

@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Components.Endpoints;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using PostMantis.Tests.Support;
+
+namespace PostMantis.Tests.Web;
+
+/// <summary>Every page of the dashboard by its route, with an address of it that somebody may open.</summary>
+internal static class PageList
+{
+    private static readonly Dictionary<string, PageEntry> _entries = new(StringComparer.Ordinal)
+    {
+        ["/"] = new("/"),
+        ["/account"] = new("/account"),
+        ["/approvals"] = new("/approvals"),
+        ["/audit"] = new("/audit"),
+        ["/connect"] = new("/connect"),
+        ["/connect/callback/{provider}"] = new("/connect/callback/sandbox?error=no&state=unknown"),
+        ["/connect/to/{provider}"] = new("/connect/to/sandbox"),
+        ["/connect/used"] = new("/connect/used"),
+        ["/connect/{id:guid}"] = new("/connect/{session}"),
+        ["/events"] = new("/events"),
+        ["/forgot"] = new("/forgot", IsPublic: true),
+        ["/keys"] = new("/keys"),
+        ["/keys/new"] = new("/keys/new"),
+        ["/keys/{id:guid}"] = new("/keys/{agent}"),
+        ["/library"] = new("/library"),
+        ["/posts"] = new("/posts"),
+        ["/posts/new"] = new("/posts/new"),
+        ["/posts/{id:guid}"] = new("/posts/{post}"),
+        ["/posts/{id:guid}/edit"] = new("/posts/{draft}/edit"),
+        ["/problems"] = new("/problems", IsPublic: true),
+        ["/problems/{code}"] = new("/problems/duplicate-post", IsPublic: true),
+        ["/profiles"] = new("/profiles"),
+        ["/profiles/{id:guid}"] = new("/profiles/{profile}"),
+        ["/reset-password"] = new("/reset-password?token=none", IsPublic: true),
+        ["/setup"] = new("/setup", IsPublic: true),
+        ["/sign-in"] = new("/sign-in", IsPublic: true),
+        ["/sign-out"] = new("/sign-out"),
+        ["/sign-up"] = new("/sign-up", IsPublic: true),
+        ["/status/{code:int}"] = new("/status/404", IsPublic: true),
+        ["/webhooks"] = new("/webhooks"),
+        ["/webhooks/new"] = new("/webhooks/new"),
+        ["/webhooks/{id:guid}"] = new("/webhooks/{endpoint}"),
+        ["/webhooks/{id:guid}/edit"] = new("/webhooks/{endpoint}/edit"),
+        ["/webhooks/{id:guid}/messages/{messageId:guid}"] = new("/webhooks/{endpoint}/messages/{message}"),
+    };
+
+    /// <summary>Every page that the host maps; fails when one has no entry above, or an entry no page.</summary>
+    public static IReadOnlyList<PageEntry> Of(PostMantisHost host)
+    {
+        var routes = host.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(e => e.Metadata.GetMetadata<ComponentTypeMetadata>() is not null)
+            .Select(e => $"/{e.RoutePattern.RawText!.TrimStart('/')}").Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
+        Assert.Equal(_entries.Keys.Order(StringComparer.Ordinal), routes);
+        return [.. _entries.Values];
+    }
+}
+
+/// <summary>One page.</summary>
+/// <param name="Path">Its address; <c>{post}</c> stands for the id of somebody's post, and so on.</param>
+/// <param name="IsPublic">Whether it opens without sign-in.</param>
+internal sealed record PageEntry(string Path, bool IsPublic = false)
+{
+    /// <summary>Whether the address names something that belongs to somebody.</summary>
+    public bool IsOwned => Path.Contains('{', StringComparison.Ordinal);
+
+    /// <summary>The address for what <paramref name="owner"/> owns.</summary>
+    public string Of(Inhabitant owner) =>
+        owner.Ids.Aggregate(Path, (path, id) => path.Replace($"{{{id.Key}}}", id.Value.ToString(), StringComparison.Ordinal));
+}
