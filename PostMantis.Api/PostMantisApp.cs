@@ -43,7 +43,7 @@ internal static class PostMantisApp
         builder.Services.AddProxies();
         builder.Services.AddAccessWorkers(builder.Configuration);
         builder.Services.AddPostMantisWorkers(builder.Configuration);
-        builder.Services.AddPostMantisWeb();
+        builder.Services.AddPostMantisWeb(builder.Configuration);
 
         // A form without its antiforgery token is a bad request in development too, not a fault of ours.
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Web.Pages.Events;
 using PostMantis.Web.Shared;
@@ -12,7 +13,7 @@ namespace PostMantis.Web;
 public static class WebSetup
 {
     /// <summary>Services of the pages.</summary>
-    public static IServiceCollection AddPostMantisWeb(this IServiceCollection services)
+    public static IServiceCollection AddPostMantisWeb(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddRazorComponents();
         services.AddHttpContextAccessor();
@@ -20,6 +21,9 @@ public static class WebSetup
         services.AddPersonSessions();
         services.AddScoped<Pages.Posts.ComposerDesk>();
         services.AddScoped<BrandChoice>();
+        services.AddSingleton<PassingState>();
+        services.AddPasskeys();
+        services.AddOpenIdSignIn(configuration);
         services.AddAntiforgery(options =>
         {
             options.Cookie.Name = "pm-antiforgery";
@@ -51,6 +55,8 @@ public static class WebSetup
         Pages.Posts.ComposerForms.MapComposerForms(app);
         app.MapGet("/log/export", PublishLog.ExportAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapPost("/brand", BrandChoice.Choose).RequireAuthorization().ExcludeFromDescription();
+        app.MapPasskeys();
+        app.MapOpenIdSignIn();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

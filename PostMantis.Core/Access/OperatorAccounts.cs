@@ -50,7 +50,7 @@ public sealed class OperatorAccounts(
             user.DisabledAt = now;
             audit.AddSystem(user.Id, "user.disabled", "user", user.Id,
                 detail: new JsonObject { ["by"] = "operator", ["profilesPaused"] = paused });
-            await users.RestampAsync(user);
+            await users.RestampAsync(user, unit.Db, cancel);
             return paused;
         }, ct);
     }
@@ -60,11 +60,11 @@ public sealed class OperatorAccounts(
     {
         if (await users.FindByEmailAsync(email) is not { } user) return false;
         if (user.DisabledAt is null) return true;
-        await unit.RunAsync(async _ =>
+        await unit.RunAsync(async cancel =>
         {
             user.DisabledAt = null;
             audit.AddSystem(user.Id, "user.enabled", "user", user.Id, detail: new JsonObject { ["by"] = "operator" });
-            await users.RestampAsync(user);
+            await users.RestampAsync(user, unit.Db, cancel);
         }, ct);
         return true;
     }

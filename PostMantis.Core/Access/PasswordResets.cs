@@ -52,7 +52,7 @@ public sealed class PasswordResets(UnitOfWork unit, UserManager<User> users, IPa
         {
             var link = await MakeLinkAsync(user.Id, cancel);
             audit.AddSystem(user.Id, "user.resetLinkMade", "user", user.Id, detail: new JsonObject { ["by"] = "operator" });
-            await users.RestampAsync(user);
+            await users.RestampAsync(user, unit.Db, cancel);
             return link;
         }, ct);
     }
@@ -65,10 +65,10 @@ public sealed class PasswordResets(UnitOfWork unit, UserManager<User> users, IPa
         PasswordRules.Check(password, issues);
         if (issues.Count > 0) throw ProblemException.Invalid(issues);
         if (await users.FindByEmailAsync(email) is not { } user) return false;
-        await unit.RunAsync(async _ =>
+        await unit.RunAsync(async cancel =>
         {
             audit.AddSystem(user.Id, "user.passwordReset", "user", user.Id, detail: new JsonObject { ["by"] = "operator" });
-            await SetAsync(user, password!);
+            await SetAsync(user, password!, cancel);
         }, ct);
         return true;
     }
@@ -96,15 +96,15 @@ public sealed class PasswordResets(UnitOfWork unit, UserManager<User> users, IPa
             if (used == 0) throw ProblemException.NotFound("link");
             var user = await unit.Db.Users.SingleAsync(u => u.Id == userId, cancel);
             audit.AddStranger(user.Id, origin, "user.passwordReset", "user", user.Id);
-            await SetAsync(user, password!);
+            await SetAsync(user, password!, cancel);
         }, ct);
     }
 
-    private Task SetAsync(User user, string password)
+    private Task SetAsync(User user, string password, CancellationToken ct)
     {
         user.PasswordHash = hasher.HashPassword(user, password);
         (user.AccessFailedCount, user.LockoutEnd) = (0, null);
-        return users.RestampAsync(user);
+        return users.RestampAsync(user, unit.Db, ct);
     }
 
     private async Task<MailMessage?> ComposeAsync(string email, Origin origin, CancellationToken ct)

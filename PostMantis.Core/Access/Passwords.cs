@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Identity;
-using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
@@ -18,17 +17,13 @@ public sealed class Passwords(
         List<Issue> issues = [];
         PasswordRules.Check(password, issues);
         if (issues.Count > 0) throw ProblemException.Invalid(issues);
-        var user = await unit.Db.Users.SingleOrDefaultAsync(u => u.Id == caller.UserId, ct)
-            ?? throw ProblemException.NotFound("user");
-        if (!await guard.IsRightAsync(user, current, new Origin(caller.Address, caller.UserAgent), ct))
-            throw ProblemException.Invalid(new Issue("/current", Rule.NotFound,
-                "This is not your password, or the account is locked for a few minutes."));
-        return await unit.RunAsync(async _ =>
+        var user = await guard.ConfirmAsync(caller, current, ct);
+        return await unit.RunAsync(async cancel =>
         {
             user.PasswordHash = hasher.HashPassword(user, password!);
             (user.AccessFailedCount, user.LockoutEnd) = (0, null);
             audit.Add(caller, "user.passwordChanged", "user", user.Id);
-            await users.RestampAsync(user);
+            await users.RestampAsync(user, unit.Db, cancel);
             return new SignedIn(user);
         }, ct);
     }

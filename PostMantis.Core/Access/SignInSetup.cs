@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Mail;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Access;
 
@@ -37,6 +38,12 @@ internal static class SignInSetup
         services.AddScoped<FirstUser>();
         services.AddScoped<SignIns>();
         services.AddScoped<Passwords>();
+        services.AddScoped<Sessions>();
+        services.AddScoped<SecondSteps>();
+        services.AddScoped<Passkeys>();
+        services.AddScoped<ExternalSignIns>();
+        services.AddScoped<Preferences>();
+        services.AddSealedColumn(Authenticator.SealedSecret);
         services.AddScoped<PasswordResets>();
         services.AddScoped<Invitations>();
         services.AddScoped<OperatorAccounts>();

@@ -9,14 +9,14 @@ using PostMantis.Core.Persistence;
 namespace PostMantis.Core.Access;
 
 /// <summary>Signs people in and out. Every refusal is the same, whatever its reason.</summary>
-public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGuard guard, AuditLog audit,
-    OriginLimits limits, IOptions<SignInOptions> options)
+public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGuard guard, SecondSteps steps,
+    AuditLog audit, OriginLimits limits, IOptions<SignInOptions> options)
 {
-    /// <summary>Checks e-mail and password.</summary>
+    /// <summary>Checks e-mail and password; who has an app for codes is asked for one next.</summary>
     /// <exception cref="ProblemException">
     /// unauthorized: unknown, wrong or locked, in the same words and after the same time; rateLimited.
     /// </exception>
-    public async Task<SignedIn> SignInAsync(string? email, string? password, Origin origin, CancellationToken ct)
+    public async Task<SignInAnswer> SignInAsync(string? email, string? password, Origin origin, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(origin);
         limits.Count(origin);
@@ -27,10 +27,13 @@ public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGu
             : null;
         if (await guard.IsRightAsync(user, password, origin, ct))
         {
-            audit.Add(Caller.Person(user!.Id, origin.Address) with { UserAgent = origin.UserAgent }, "user.signedIn",
+            if (await steps.IsOnAsync(user!.Id, ct))
+                return new SignInAnswer(null, new HalfSignedIn(user.Id, user.SecurityStamp!));
+            await guard.SucceededAsync(user, ct);
+            audit.Add(Caller.Person(user.Id, origin.Address) with { UserAgent = origin.UserAgent }, "user.signedIn",
                 "user", user.Id);
             await unit.Db.SaveChangesAsync(ct);
-            return new SignedIn(user);
+            return new SignInAnswer(new SignedIn(user), null);
         }
 
         // By the machine's own clock: an answer's time is no business of a moved one.
@@ -40,19 +43,11 @@ public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGu
             "E-mail and password do not match. After several wrong passwords an account is locked for a few minutes.");
     }
 
-    /// <summary>Whether a session made of <see cref="SignedIn"/> still holds: its user exists and its stamp is current.</summary>
-    public async Task<bool> HoldsAsync(System.Security.Claims.ClaimsPrincipal principal, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(principal);
-        if (SignedIn.UserIdOf(principal) is not { } userId) return false;
-        var stamp = principal.FindFirst(SignedIn.StampClaim)!.Value;
-        return await unit.Db.Users.AnyAsync(u => u.Id == userId && u.SecurityStamp == stamp && u.DisabledAt == null, ct);
-    }
-
-    /// <summary>Notes that the person left; the page ends the session.</summary>
-    public async Task SignOutAsync(Caller caller, CancellationToken ct)
+    /// <summary>The person leaves, and the session of their browser ends.</summary>
+    public async Task SignOutAsync(Caller caller, Guid? sessionId, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(caller);
+        await unit.Db.Sessions.Where(s => s.Id == sessionId && s.UserId == caller.UserId).ExecuteDeleteAsync(ct);
         audit.Add(caller, "user.signedOut", "user", caller.UserId);
         await unit.Db.SaveChangesAsync(ct);
     }
@@ -66,7 +61,7 @@ public sealed class SignIns(UnitOfWork unit, UserManager<User> users, PasswordGu
             var user = await unit.Db.Users.SingleOrDefaultAsync(u => u.Id == caller.UserId, cancel)
                 ?? throw ProblemException.NotFound("user");
             audit.Add(caller, "user.signedOutEverywhere", "user", user.Id);
-            await users.RestampAsync(user);
+            await users.RestampAsync(user, unit.Db, cancel);
             return new SignedIn(user);
         }, ct);
     }
@@ -94,15 +89,49 @@ public sealed class PasswordGuard(
         if (user is null || tries is null || user.PasswordHash is null) return false;
         if (isRight)
         {
+            // Only this try is taken back: with the password known, each code that is guessed must still count.
             await db.Users.Where(u => u.Id == user.Id).ExecuteUpdateAsync(u => u
-                .SetProperty(x => x.AccessFailedCount, 0).SetProperty(x => x.LockoutEnd, (DateTimeOffset?)null), ct);
+                .SetProperty(x => x.AccessFailedCount, x => x.AccessFailedCount > 0 ? x.AccessFailedCount - 1 : 0)
+                .SetProperty(x => x.LockoutEnd, (DateTimeOffset?)null), ct);
             return true;
         }
+        await TellAsync(user, tries.Value, origin, ct);
+        return false;
+    }
+
+    /// <summary>The signed-in person gives their password again, for what a session alone may not do.</summary>
+    /// <exception cref="ProblemException">invalidRequest: pointer <c>/current</c>.</exception>
+    public async Task<User> ConfirmAsync(Caller caller, string? password, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(caller);
+        var user = await db.Users.SingleOrDefaultAsync(u => u.Id == caller.UserId, ct) ?? throw ProblemException.NotFound("user");
+        if (!await IsRightAsync(user, password, new Origin(caller.Address, caller.UserAgent), ct))
+            throw ProblemException.Invalid(new Issue("/current", Rule.NotFound,
+                "This is not your password, or the account is locked for a few minutes."));
+        await SucceededAsync(user, ct);
+        return user;
+    }
+
+    /// <summary>Counts a try of a second step; false while the account is locked.</summary>
+    internal async Task<bool> MayTryAsync(User user, CancellationToken ct) => await CountTryAsync(user.Id, ct) is not null;
+
+    /// <summary>The try that was counted was wrong.</summary>
+    internal async Task FailedAsync(User user, Origin origin, CancellationToken ct)
+    {
+        var tries = await db.Users.Where(u => u.Id == user.Id).Select(u => u.AccessFailedCount).SingleAsync(ct);
+        await TellAsync(user, tries, origin, ct);
+    }
+
+    /// <summary>Whoever it was is signed in: what went wrong before counts no more.</summary>
+    internal Task SucceededAsync(User user, CancellationToken ct) => db.Users.Where(u => u.Id == user.Id)
+        .ExecuteUpdateAsync(u => u.SetProperty(x => x.AccessFailedCount, 0).SetProperty(x => x.LockoutEnd, (DateTimeOffset?)null), ct);
+
+    private Task<int> TellAsync(User user, int tries, Origin origin, CancellationToken ct)
+    {
         audit.AddStranger(user.Id, origin, "user.signInFailed", "user", user.Id,
             new JsonObject { ["failures"] = tries });
         if (tries >= options.Value.MostFailures) audit.AddStranger(user.Id, origin, "user.lockedOut", "user", user.Id);
-        await db.SaveChangesAsync(ct);
-        return false;
+        return db.SaveChangesAsync(ct);
     }
 
     // Null while the account is locked or disabled. The count starts anew when a lock has run out.
@@ -125,8 +154,9 @@ public sealed class PasswordGuard(
 internal static class Stamps
 {
     /// <summary>Saves the user under a new stamp: every session and link of before is over.</summary>
-    public static async Task RestampAsync(this UserManager<User> users, User user)
+    public static async Task RestampAsync(this UserManager<User> users, User user, PostMantisDb db, CancellationToken ct)
     {
+        await db.Sessions.Where(s => s.UserId == user.Id).ExecuteDeleteAsync(ct);
         var result = await users.UpdateSecurityStampAsync(user);
         if (!result.Succeeded)
             throw new ProblemException(ProblemCode.Conflict, "The account was changed at the same moment. Try again.");

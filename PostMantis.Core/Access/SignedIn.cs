@@ -6,6 +6,7 @@ namespace PostMantis.Core.Access;
 public sealed record SignedIn
 {
     internal const string StampClaim = "pm:stamp";
+    private const string SessionClaim = "pm:session";
     private const string AdministratorClaim = "pm:administrator";
 
     private readonly string _stamp;
@@ -22,13 +23,17 @@ public sealed record SignedIn
 
     public bool IsAdministrator { get; }
 
-    /// <summary>The person as a session carries them. It holds until the stamp changes: sign-out everywhere.</summary>
-    public ClaimsPrincipal ToPrincipal(string scheme)
+    /// <summary>
+    /// The person as the cookie of a session carries them. It holds until the session ends or the stamp changes: sign-out
+    /// everywhere.
+    /// </summary>
+    public ClaimsPrincipal ToPrincipal(string scheme, Guid sessionId)
     {
         var identity = new ClaimsIdentity(scheme);
         identity.AddClaim(new Claim(ClaimTypes.NameIdentifier, UserId.ToString()));
         identity.AddClaim(new Claim(ClaimTypes.Name, Email));
         identity.AddClaim(new Claim(StampClaim, _stamp));
+        identity.AddClaim(new Claim(SessionClaim, sessionId.ToString()));
         if (IsAdministrator) identity.AddClaim(new Claim(AdministratorClaim, "true"));
         return new ClaimsPrincipal(identity);
     }
@@ -37,6 +42,10 @@ public sealed record SignedIn
     public static Guid? UserIdOf(ClaimsPrincipal principal) =>
         principal.HasClaim(claim => claim.Type == StampClaim)
         && Guid.TryParse(principal.FindFirstValue(ClaimTypes.NameIdentifier), out var id) ? id : null;
+
+    /// <summary>The session the principal came with; null for anybody who is not signed in.</summary>
+    public static Guid? SessionIdOf(ClaimsPrincipal principal) =>
+        Guid.TryParse(principal.FindFirstValue(SessionClaim), out var id) ? id : null;
 
     /// <summary>Whether the person may invite others.</summary>
     public static bool IsAdministratorIn(ClaimsPrincipal principal) => principal.HasClaim(AdministratorClaim, "true");

@@ -23,6 +23,9 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
 {
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
     public DbSet<ApiRateWindow> ApiRateWindows => Set<ApiRateWindow>();
+    public DbSet<UserSession> Sessions => Set<UserSession>();
+    public DbSet<Authenticator> Authenticators => Set<Authenticator>();
+    public DbSet<RecoveryCode> RecoveryCodes => Set<RecoveryCode>();
     public DbSet<Invitation> Invitations => Set<Invitation>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
     public DbSet<Brand> Brands => Set<Brand>();
@@ -60,5 +63,13 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
         builder.Entity<IdentityUserClaim<Guid>>().ToTable("user_claims");
         builder.Entity<IdentityUserLogin<Guid>>().ToTable("user_logins");
         builder.Entity<IdentityUserToken<Guid>>().ToTable("user_tokens");
+        builder.Entity<IdentityUserPasskey<Guid>>(passkey =>
+        {
+            passkey.ToTable("user_passkeys");
+            passkey.HasKey(p => p.CredentialId);
+            passkey.Property(p => p.CredentialId).HasMaxLength(1024);
+            passkey.OwnsOne(p => p.Data).ToJson();
+            passkey.HasOne<User>().WithMany().HasForeignKey(p => p.UserId).OnDelete(DeleteBehavior.Cascade);
+        });
     }
 }

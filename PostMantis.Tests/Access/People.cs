@@ -18,13 +18,25 @@ internal static class People
         host.AskAsync<FirstUser, SignedIn>(first =>
             first.CreateAsync(PostMantisHost.SetupToken, email, password, Here, TestContext.Current.CancellationToken));
 
-    public static Task<SignedIn> SignInAsync(this PostMantisHost host, string? email = Email, string? password = Password) =>
-        host.AskAsync<SignIns, SignedIn>(signIns =>
-            signIns.SignInAsync(email, password, Here, TestContext.Current.CancellationToken));
+    public static async Task<SignedIn> SignInAsync(this PostMantisHost host, string? email = Email, string? password = Password) =>
+        (await host.AskAsync<SignIns, SignInAnswer>(signIns =>
+            signIns.SignInAsync(email, password, Here, TestContext.Current.CancellationToken))).Person!;
 
-    public static Task<bool> HoldsAsync(this PostMantisHost host, SignedIn session) =>
-        host.AskAsync<SignIns, bool>(signIns =>
-            signIns.HoldsAsync(session.ToPrincipal("test"), TestContext.Current.CancellationToken));
+    /// <summary>Whether a session that is made of <paramref name="person"/> now would hold.</summary>
+    public static Task<bool> HoldsAsync(this PostMantisHost host, SignedIn person) => host.AskAsync<Sessions, bool>(async sessions =>
+    {
+        var ct = TestContext.Current.CancellationToken;
+        try
+        {
+            var id = await sessions.StartAsync(person, Here, TimeSpan.FromHours(1), null, ct);
+            return await sessions.CheckAsync(person.ToPrincipal("test", id), Here, ct) is not null;
+        }
+        catch (DbUpdateException)
+        {
+            // Nobody is there to start one for.
+            return false;
+        }
+    });
 
     public static Task<T> AskAsync<TOperation, T>(this PostMantisHost host, Func<TOperation, Task<T>> ask)
         where TOperation : notnull => host.InScopeAsync(services => ask(services.GetRequiredService<TOperation>()));

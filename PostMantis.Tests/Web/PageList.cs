@@ -12,6 +12,7 @@ internal static class PageList
     {
         ["/"] = new("/"),
         ["/account"] = new("/account"),
+        ["/account/codes"] = new("/account/codes"),
         ["/approvals"] = new("/approvals"),
         ["/audit"] = new("/audit"),
         ["/connect"] = new("/connect"),
@@ -36,6 +37,7 @@ internal static class PageList
         ["/reset-password"] = new("/reset-password?token=none", IsPublic: true),
         ["/setup"] = new("/setup", IsPublic: true),
         ["/sign-in"] = new("/sign-in", IsPublic: true),
+        ["/sign-in/code"] = new("/sign-in/code", IsPublic: true),
         ["/sign-out"] = new("/sign-out"),
         ["/sign-up"] = new("/sign-up", IsPublic: true),
         ["/status/{code:int}"] = new("/status/404", IsPublic: true),

@@ -22,25 +22,29 @@ public static class PersonSession
     private static readonly TimeSpan Remembered = TimeSpan.FromDays(14);
     private static readonly TimeSpan NotRemembered = TimeSpan.FromHours(12);
 
-    /// <summary>Starts a session in this browser, in place of any other.</summary>
-    public static Task StartAsync(HttpContext http, SignedIn signedIn, bool remember)
+    /// <summary>Starts a session in this browser, in place of any other; answers its id.</summary>
+    public static async Task<Guid> StartAsync(HttpContext http, SignedIn signedIn, bool remember)
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(signedIn);
         var now = http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
-        return http.SignInAsync(Scheme, signedIn.ToPrincipal(Scheme), new AuthenticationProperties
+        var lifetime = remember ? Remembered : NotRemembered;
+        var id = await http.RequestServices.GetRequiredService<Sessions>()
+            .StartAsync(signedIn, OriginOf(http), lifetime, SignedIn.SessionIdOf(http.User), http.RequestAborted);
+        await http.SignInAsync(Scheme, signedIn.ToPrincipal(Scheme, id), new AuthenticationProperties
         {
             IsPersistent = remember,
             IssuedUtc = now,
-            ExpiresUtc = now + (remember ? Remembered : NotRemembered),
+            ExpiresUtc = now + lifetime,
         });
+        return id;
     }
 
     /// <summary>As <see cref="StartAsync"/> for a session that goes on under a new stamp.</summary>
-    public static async Task RenewAsync(HttpContext http, SignedIn signedIn)
+    public static async Task<Guid> RenewAsync(HttpContext http, SignedIn signedIn)
     {
         var before = await http.AuthenticateAsync(Scheme);
-        await StartAsync(http, signedIn, before.Properties?.IsPersistent == true);
+        return await StartAsync(http, signedIn, before.Properties?.IsPersistent == true);
     }
 
     /// <summary>Ends the session of this browser.</summary>
@@ -60,6 +64,17 @@ public static class PersonSession
         return SignedIn.UserIdOf(http.User) is { } userId
             ? Caller.Person(userId, origin.Address) with { UserAgent = origin.UserAgent }
             : null;
+    }
+
+    /// <summary>The zone the person sees times in; null: UTC.</summary>
+    public static TimeZoneInfo? ZoneOf(HttpContext http) =>
+        StandingOf(http)?.TimeZone is { } id && TimeZoneInfo.TryFindSystemTimeZoneById(id, out var zone) ? zone : null;
+
+    /// <summary>What was learned of the person when their session was looked at.</summary>
+    public static Standing? StandingOf(HttpContext http)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        return http.Items[typeof(Standing)] as Standing;
     }
 
     internal static void AddPersonSessions(this IServiceCollection services)
@@ -100,8 +115,12 @@ public static class PersonSession
 
         // A style sheet is the same for everyone.
         if (http.GetEndpoint()?.Metadata.GetMetadata<StaticAssetDescriptor>() is not null) return;
-        var signIns = http.RequestServices.GetRequiredService<SignIns>();
-        if (await signIns.HoldsAsync(context.Principal!, http.RequestAborted)) return;
+        var sessions = http.RequestServices.GetRequiredService<Sessions>();
+        if (await sessions.CheckAsync(context.Principal!, OriginOf(http), http.RequestAborted) is { } standing)
+        {
+            http.Items[typeof(Standing)] = standing;
+            return;
+        }
         context.RejectPrincipal();
         await http.SignOutAsync(Scheme);
     }

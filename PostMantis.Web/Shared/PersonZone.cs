@@ -2,17 +2,17 @@ using Microsoft.AspNetCore.Http;
 
 namespace PostMantis.Web.Shared;
 
-/// <summary>The time zone that a person last planned in, kept in this browser.</summary>
+/// <summary>The time zone a person chose for their account; else the one they last planned in, kept in this browser.</summary>
 internal static class PersonZone
 {
     internal const string Cookie = "pm-zone";
     private const string None = "UTC";
 
     /// <summary>Whether this browser has said one yet.</summary>
-    public static bool IsKnown(HttpContext http) => Kept(http) is not null;
+    public static bool IsKnown(HttpContext http) => (PersonSession.ZoneOf(http)?.Id ?? Kept(http)) is not null;
 
     /// <summary>The zone to show and read times in.</summary>
-    public static string Of(HttpContext http) => Kept(http) ?? None;
+    public static string Of(HttpContext http) => PersonSession.ZoneOf(http)?.Id ?? Kept(http) ?? None;
 
     /// <summary>Keeps <paramref name="zone"/> for the next time.</summary>
     public static void Keep(HttpContext http, string zone, DateTimeOffset now)
