@@ -13,6 +13,7 @@ using PostMantis.Core.Media;
 using PostMantis.Core.Outbound;
 using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
+using PostMantis.Core.Privacy;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
 using PostMantis.Core.Queue;
@@ -54,6 +55,10 @@ public static class CoreSetup
         services.AddSealedColumn(ConnectionSession.SealedCredential);
         services.AddScoped<AuditLog>();
         services.AddScoped<AuditReader>();
+        services.AddScoped<AuditChain>();
+        services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSealedColumn(AuditSeal.SealedHash);
+        services.AddPrivacy();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();
         services.AddOutbound();

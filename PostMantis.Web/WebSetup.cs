@@ -57,6 +57,7 @@ public static class WebSetup
         app.MapPost("/brand", BrandChoice.Choose).RequireAuthorization().ExcludeFromDescription();
         app.MapPasskeys();
         app.MapOpenIdSignIn();
+        app.MapExport();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

@@ -61,7 +61,7 @@ internal sealed class OperatorCommands(TextReader input, TextWriter output, Text
             """)
         {
             new Command("serve", "Serves the API, the dashboard and the workers; the same as no verb."),
-            Migrate(configuration), Doctor(configuration), Keys(configuration), Queue(configuration), Users(configuration),
+            Migrate(configuration), Doctor(configuration), Keys(configuration), Queue(configuration), Users(configuration), Audit(configuration),
             Sandbox(configuration),
         };
         return root;
@@ -145,6 +145,14 @@ internal sealed class OperatorCommands(TextReader input, TextWriter output, Text
         reset.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool =>
             new UserVerb(tool).ResetPasswordAsync(parsed.GetValue(email)!, parsed.GetValue(fromInput), ct)));
         return new Command("user", "Accounts of people.") { list, create, disable, enable, reset };
+    }
+
+    private Command Audit(string[] configuration)
+    {
+        var verify = new Command("verify",
+            "Looks every chain of audit entries through. Exit code 1 when an entry or a link is not what was written.") { _json };
+        verify.SetAction((parsed, ct) => WithAsync(configuration, parsed, tool => new AuditVerb(tool).VerifyAsync(ct)));
+        return new Command("audit", "The audit log.") { verify };
     }
 
     private Command Sandbox(string[] configuration)

@@ -24,6 +24,8 @@ internal static class WorkersSetup
         services.AddHostedService<RecoveryWorker>();
         services.AddHostedService<SessionWorker>();
         services.AddHostedService<RetentionWorker>();
+        services.AddHostedService<AuditWorker>();
+        services.AddHostedService<EraseWorker>();
         services.AddHostedService<TokenWorker>();
         services.AddHostedService<ImportWorker>();
         services.AddHostedService<PrepareWorker>();

@@ -95,4 +95,11 @@ public sealed class Sessions(UnitOfWork unit, AuditLog audit, TimeProvider time)
             await _db.SaveChangesAsync(cancel);
         }, ct);
     }
+
+    /// <summary>Erases sessions that are over.</summary>
+    public Task<int> SweepAsync(CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        return _db.Sessions.Where(s => s.ExpiresAt <= now).ExecuteDeleteAsync(ct);
+    }
 }

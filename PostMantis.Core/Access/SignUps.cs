@@ -74,7 +74,7 @@ public sealed class SignUps(UnitOfWork unit, UserManager<User> users, Accounts a
                 ?? throw ProblemException.NotFound("invitation");
             if (invitation.InvitedBy is { } inviter)
             {
-                audit.AddStranger(inviter, origin, "invitation.accepted", "invitation", invitation.Id);
+                audit.AddSystem(inviter, "invitation.accepted", "invitation", invitation.Id);
                 await unit.Db.SaveChangesAsync(cancel);
             }
             return new SignedIn(user);

@@ -28,6 +28,8 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<RecoveryCode> RecoveryCodes => Set<RecoveryCode>();
     public DbSet<Invitation> Invitations => Set<Invitation>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
+    public DbSet<AuditSeal> AuditSeals => Set<AuditSeal>();
+    public DbSet<AuditTombstone> AuditTombstones => Set<AuditTombstone>();
     public DbSet<Brand> Brands => Set<Brand>();
     public DbSet<Profile> Profiles => Set<Profile>();
     public DbSet<Connection> Connections => Set<Connection>();

@@ -13,6 +13,7 @@ internal static class PageList
         ["/"] = new("/"),
         ["/account"] = new("/account"),
         ["/account/codes"] = new("/account/codes"),
+        ["/account/data"] = new("/account/data"),
         ["/approvals"] = new("/approvals"),
         ["/audit"] = new("/audit"),
         ["/connect"] = new("/connect"),

@@ -1,0 +1,186 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using PostMantis.Core.Common;
+using PostMantis.Core.Persistence;
+using PostMantis.Core.Vault;
+
+namespace PostMantis.Core.Audit;
+
+/// <summary>What looking a chain through found.</summary>
+/// <param name="Entries">Entries that are there and covered.</param>
+/// <param name="Anchored">Links whose entries were dropped with their month: only the links themselves could be looked at.</param>
+/// <param name="Fault">What does not hold, and where; null: everything does.</param>
+public sealed record ChainReport(Guid UserId, int Seals, long Entries, int Anchored, byte[] Head, string? Fault);
+
+/// <summary>
+/// Links each user's audit entries into a chain, in batches after they were written, so that writing one costs nothing more; and
+/// looks whether a chain still holds.
+/// </summary>
+public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, SecretVault vault, IOptions<AuditOptions> options,
+    TimeProvider time)
+{
+    private const int MostPerSeal = 1000;
+    private const int MostUsers = 200;
+    private const long Lock = 0x504d_0002;
+    private static readonly byte[] _start = new byte[SHA256.HashSizeInBytes];
+
+    private readonly PostMantisDb _db = unit.Db;
+
+    /// <summary>Seals what is old enough, one link for each of some users; answers how many were made.</summary>
+    public Task<int> SealOnceAsync(CancellationToken ct) => unit.RunAsync(async cancel =>
+    {
+        if (!(await _db.Database.SqlQuery<bool>($"""SELECT pg_try_advisory_xact_lock({Lock}) AS "Value" """).ToListAsync(cancel))[0])
+            return 0;
+        var now = time.GetUtcNow();
+        var before = Ids.Lowest(now - options.Value.SealAfter);
+        var ends = await _db.Database.SqlQuery<ChainEnd>($"""
+            SELECT u.id AS user_id, coalesce(s.number, 0) AS number, coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AS last_id,
+                s.hash
+            FROM users u LEFT JOIN LATERAL (
+                SELECT number, last_id, hash FROM audit_seals WHERE user_id = u.id ORDER BY number DESC LIMIT 1) s ON true
+            WHERE EXISTS (SELECT 1 FROM audit_entries e WHERE e.user_id = u.id
+                AND e.id > coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AND e.id < {before})
+            LIMIT {MostUsers}
+            """).ToListAsync(cancel);
+        foreach (var end in ends)
+        {
+            var previous = end.Hash ?? _start;
+            var batch = await ReadAsync(end.UserId, end.LastId, before, MostPerSeal, previous, cancel);
+            var id = Ids.New(now);
+            _db.AuditSeals.Add(new AuditSeal
+            {
+                Id = id,
+                UserId = end.UserId,
+                Number = end.Number + 1,
+                LastId = batch.LastId,
+                Entries = batch.Count,
+                Previous = previous,
+                Hash = batch.Hash,
+                Seal = vault.Seal(AuditSeal.SealedHash.Of(id, end.UserId), batch.Hash),
+                SealedAt = now,
+            });
+        }
+        await _db.SaveChangesAsync(cancel);
+        return ends.Count;
+    }, ct);
+
+    /// <summary>Looks through every chain, or one user's.</summary>
+    public async IAsyncEnumerable<ChainReport> VerifyAsync(
+        Guid? userId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+    {
+        var dropped = await DroppedAsync(ct);
+        var users = await _db.Database.SqlQuery<Guid>($"""
+            SELECT DISTINCT user_id AS "Value" FROM audit_seals WHERE {userId}::uuid IS NULL OR user_id = {userId} ORDER BY 1
+            """).ToListAsync(ct);
+        foreach (var user in users) yield return await VerifyOneAsync(user, dropped, ct);
+    }
+
+    private async Task<ChainReport> VerifyOneAsync(Guid userId, Guid dropped, CancellationToken ct)
+    {
+        var (number, last, head, entries, anchored) = (0, Guid.Empty, _start, 0L, 0);
+        string? fault = null;
+        await foreach (var link in _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId).OrderBy(s => s.Number)
+                           .AsAsyncEnumerable().WithCancellation(ct))
+        {
+            number++;
+            if (link.Number != number) fault = $"link {number} is missing";
+            else if (!link.Previous.AsSpan().SequenceEqual(head)) fault = $"link {number} does not follow the one before it";
+            else if (!IsOurs(link)) fault = $"link {number} was not made by this instance";
+            else
+            {
+                var found = await ReadAsync(userId, last, Next(link.LastId), int.MaxValue, head, ct);
+                if (found.Count == link.Entries && found.Hash.AsSpan().SequenceEqual(link.Hash)) entries += found.Count;
+                else if (last < dropped && found.Count < link.Entries) anchored++;
+                else
+                    fault = string.Create(CultureInfo.InvariantCulture,
+                        $"the entries of link {number} are not those that were sealed ({found.Count} of {link.Entries})");
+            }
+            if (fault is not null) break;
+            (last, head) = (link.LastId, link.Hash);
+        }
+        return new ChainReport(userId, number, entries, anchored, head, fault);
+    }
+
+    private bool IsOurs(AuditSeal link)
+    {
+        try
+        {
+            using var hash = vault.Open(AuditSeal.SealedHash.Of(link.Id, link.UserId), link.Seal);
+            return CryptographicOperations.FixedTimeEquals(hash.AsSpan(), link.Hash);
+        }
+        catch (VaultException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<Batch> ReadAsync(Guid userId, Guid after, Guid before, int most, byte[] previous, CancellationToken ct)
+    {
+        await using var connection = await database.OpenConnectionAsync(ct);
+        await using var command = new NpgsqlCommand("""
+            SELECT id, actor_type, actor_id, address, user_agent, action, subject_type, subject_id, post_id, detail::text, created_at
+            FROM audit_entries WHERE user_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4
+            """, connection)
+        {
+            Parameters = { new() { Value = userId }, new() { Value = after }, new() { Value = before }, new() { Value = most } },
+        };
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(previous);
+        var (last, count) = (after, 0);
+        await using var rows = await command.ExecuteReaderAsync(ct);
+        while (await rows.ReadAsync(ct))
+        {
+            for (var column = 0; column < rows.FieldCount; column++) Append(hash, rows.IsDBNull(column) ? null : rows.GetValue(column));
+            (last, count) = (rows.GetGuid(0), count + 1);
+        }
+        return new Batch(last, count, hash.GetHashAndReset());
+    }
+
+    // Every value with its length, so that no two rows read alike.
+    private static void Append(IncrementalHash hash, object? value)
+    {
+        var bytes = value switch
+        {
+            null => null,
+            Guid id => id.ToByteArray(bigEndian: true),
+            DateTime moment => Encoding.UTF8.GetBytes(moment.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture)),
+            _ => Encoding.UTF8.GetBytes((string)value),
+        };
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(length, bytes?.Length ?? -1);
+        hash.AppendData(length);
+        if (bytes is not null) hash.AppendData(bytes);
+    }
+
+    // Where the table lies in months, whole months are dropped: what was before the first that is left is gone by rule.
+    private async Task<Guid> DroppedAsync(CancellationToken ct)
+    {
+        var names = await _db.Database.SqlQuery<string>($"""
+            SELECT c.relname AS "Value" FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'audit_entries'::regclass
+            """).ToListAsync(ct);
+        var months = names.Select(name => name["audit_entries_".Length..]).Where(n => DateTimeOffset.TryParseExact(n, "yyyy_MM",
+            CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)).Order(StringComparer.Ordinal).ToList();
+        return months.Count == 0 ? Guid.Empty : Ids.Lowest(DateTimeOffset.ParseExact(months[0], "yyyy_MM",
+            CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
+    }
+
+    private static Guid Next(Guid id)
+    {
+        var bytes = id.ToByteArray(bigEndian: true);
+        for (var i = bytes.Length - 1; i >= 0 && ++bytes[i] == 0; i--)
+        {
+            // Carry.
+        }
+        return new Guid(bytes, bigEndian: true);
+    }
+
+    private sealed record Batch(Guid LastId, int Count, byte[] Hash);
+
+    private sealed record ChainEnd(Guid UserId, int Number, Guid LastId, byte[]? Hash);
+}
