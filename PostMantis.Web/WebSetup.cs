@@ -23,6 +23,7 @@ public static class WebSetup
         services.AddScoped<BrandChoice>();
         services.AddSingleton<PassingState>();
         services.AddPasskeys();
+        services.AddPublicPages();
         services.AddOpenIdSignIn(configuration);
         services.AddAntiforgery(options =>
         {
@@ -58,6 +59,7 @@ public static class WebSetup
         app.MapPasskeys();
         app.MapOpenIdSignIn();
         app.MapExport();
+        app.MapPublicPages();
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

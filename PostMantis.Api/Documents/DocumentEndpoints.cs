@@ -1,3 +1,5 @@
+using PostMantis.Web.Shared;
+
 namespace PostMantis.Api.Documents;
 
 /// <summary>What programs read about the API without a key: the pages, <c>/llms.txt</c>, <c>/changelog</c>, <c>/skill.md</c>.</summary>
@@ -13,7 +15,7 @@ internal static class DocumentEndpoints
     {
         foreach (var (path, name) in Known)
             app.MapMethods(path, Methods, () => Answer(name)).AllowAnonymous().ExcludeFromDescription();
-        app.MapMethods("/docs/{name}", Methods, Answer).AllowAnonymous().ExcludeFromDescription();
+        app.MapMethods("/docs/{name}.md", Methods, (string name) => Answer($"{name}.md")).AllowAnonymous().ExcludeFromDescription();
     }
 
     private static IResult Answer(string name) => DocumentLibrary.All.TryGetValue(name, out var document)

@@ -1,11 +1,11 @@
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
-using PostMantis.Api.Documents;
 using PostMantis.Api.Http;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
 using PostMantis.Core.Providers;
+using PostMantis.Web.Shared;
 
 namespace PostMantis.Api.Mcp;
 

@@ -19,7 +19,6 @@ namespace PostMantis.Core.Privacy;
 public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, ProfileDisconnector disconnector, IMediaStore store,
     TimeProvider time, ILogger<Eraser> logger)
 {
-    private const int MostPerBatch = 2000;
     private const int MostFilesPerBatch = 100;
 
     private readonly PostMantisDb _db = unit.Db;
@@ -77,14 +76,14 @@ public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, P
         foreach (var table in PersonalTables.All.Where(t => t.Name is not ("users" or "audit_seals")))
         {
             // Names come from code. The keys first, so that a batch is found by them in every partition.
-            var sql = $"DELETE FROM {table.Name} WHERE ({table.Key}) IN (SELECT {table.Key} FROM {table.Name} WHERE {table.Owner} LIMIT {MostPerBatch})";
+            var sql = $"DELETE FROM {table.Name} WHERE ({table.Key}) IN (SELECT {table.Key} FROM {table.Name} WHERE {table.Owner} LIMIT {table.Batch})";
             int erased;
             do
             {
                 await using var command = new NpgsqlCommand(sql, connection) { Parameters = { new() { Value = userId } }, CommandTimeout = 0 };
                 erased = await command.ExecuteNonQueryAsync(ct);
             }
-            while (erased == MostPerBatch);
+            while (erased == table.Batch);
         }
         await unit.RunAsync(async cancel =>
         {

@@ -32,16 +32,23 @@ public sealed class Exporter(NpgsqlDataSource database, PostMantisDb db, IMediaS
         ArgumentNullException.ThrowIfNull(output);
         audit.Add(caller, "user.exported", "user", caller.UserId);
         await db.SaveChangesAsync(ct);
-        await using var zip = await ZipArchive.CreateAsync(output, ZipArchiveMode.Create, leaveOpen: true, Encoding.UTF8, ct);
-        await using (var readMe = new StreamWriter(await zip.CreateEntry("README.txt").OpenAsync(ct)))
-            await readMe.WriteAsync(ReadMe.AsMemory(), ct);
+        await using var lagging = new LaggingStream(output);
+        await using (var zip = await ZipArchive.CreateAsync(lagging, ZipArchiveMode.Create, leaveOpen: true, Encoding.UTF8, ct))
+            await FillAsync(zip, caller.UserId, ct);
+        await lagging.FlushAsync(ct);
+    }
+
+    private async Task FillAsync(ZipArchive zip, Guid userId, CancellationToken ct)
+    {
+        await using (var entry = await zip.CreateEntry("README.txt").OpenAsync(ct))
+            await entry.WriteAsync(Encoding.UTF8.GetBytes(ReadMe), ct);
         await using (var connection = await database.OpenConnectionAsync(ct))
         await using (await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, ct))
         {
             foreach (var table in PersonalTables.All.Where(t => t.NotExported is null))
-                await WriteTableAsync(zip, connection, table, caller.UserId, ct);
+                await WriteTableAsync(zip, connection, table, userId, ct);
         }
-        await WriteMediaAsync(zip, caller.UserId, ct);
+        await WriteMediaAsync(zip, userId, ct);
     }
 
     private static async Task WriteTableAsync(
@@ -55,7 +62,8 @@ public sealed class Exporter(NpgsqlDataSource database, PostMantisDb db, IMediaS
             CommandTimeout = 0,
         };
         await using var rows = await command.ExecuteReaderAsync(CommandBehavior.SequentialAccess, ct);
-        await using var lines = new StreamWriter(await zip.CreateEntry($"data/{table.Name}.jsonl").OpenAsync(ct));
+        await using var entry = await zip.CreateEntry($"data/{table.Name}.jsonl").OpenAsync(ct);
+        await using var lines = new StreamWriter(entry, leaveOpen: true);
         while (await rows.ReadAsync(ct))
         {
             await lines.WriteAsync((await rows.GetFieldValueAsync<string>(0, ct)).AsMemory(), ct);

@@ -10,6 +10,9 @@ internal sealed record PersonalTable(string Name, string Owner = PersonalTable.B
     /// <summary>Columns that are secrets, or hashes of some: nobody is given them.</summary>
     public IReadOnlyList<string> Secrets { get; init; } = [];
 
+    /// <summary>How many go at once; more where finding them means looking through the table.</summary>
+    public int Batch { get; init; } = 2_000;
+
     /// <summary>Why a person is given none of it; null: they are given all of it but secrets.</summary>
     public string? NotExported { get; init; }
 }
@@ -29,7 +32,7 @@ internal static class PersonalTables
         new("webhook_messages", "endpoint_id IN (SELECT id FROM webhook_endpoints WHERE user_id = $1)"),
         new("webhook_replays"),
         new("webhook_endpoints") { Secrets = ["secret", "previous_secret"] },
-        new("events", "id IN (SELECT event_id FROM event_numbers WHERE user_id = $1 UNION ALL SELECT event_id FROM unnumbered_events WHERE user_id = $1)"),
+        new("events") { Batch = 50_000 },
         new("unnumbered_events", Key: "position") { NotExported = "the same events are in events" },
         new("event_numbers", Key: "user_id, sequence"),
         new("event_sequences", Key: "user_id"),

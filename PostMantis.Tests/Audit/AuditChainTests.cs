@@ -39,7 +39,7 @@ public sealed class AuditChainTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("UPDATE audit_entries SET detail = '{\"n\": 9}' WHERE id = (SELECT max(id::text)::uuid FROM audit_entries)", "link 3")]
+    [InlineData("UPDATE audit_entries SET detail = jsonb_build_object('n', 9) WHERE id = (SELECT max(id::text)::uuid FROM audit_entries)", "link 3")]
     [InlineData("UPDATE audit_entries SET address = '198.51.100.1' WHERE id = (SELECT min(id::text)::uuid FROM audit_entries)", "link 1")]
     [InlineData("DELETE FROM audit_entries WHERE id = (SELECT min(id::text)::uuid FROM audit_entries)", "link 1")]
     [InlineData("DELETE FROM audit_seals WHERE number = 2", "link 2")]

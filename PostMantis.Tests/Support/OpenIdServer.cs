@@ -6,8 +6,8 @@ namespace PostMantis.Tests.Support;
 internal sealed class OpenIdServer : IAsyncDisposable
 {
     private const string Program = """
-        const [folder, port, back] = process.argv.slice(-3);
-        const { default: Provider } = await import(`${folder}/node_modules/oidc-provider/lib/index.js`);
+        const [program, port, back] = process.argv.slice(-3);
+        const { default: Provider } = await import(program);
         const provider = new Provider(`http://127.0.0.1:${port}`, {
           clients: [{ client_id: 'postmantis', client_secret: 'a secret of the two of them', redirect_uris: [back] }],
           claims: { openid: ['sub'], email: ['email', 'email_verified'] },
@@ -40,7 +40,7 @@ internal sealed class OpenIdServer : IAsyncDisposable
     {
         var port = PostgresServer.FreePort();
         var address = new Uri($"http://127.0.0.1:{port}");
-        var process = ChildServer.Start("node", ["--input-type=module", "-e", Program, await NodePackages.FolderAsync(),
+        var process = ChildServer.Start("node", ["--input-type=module", "-e", Program, await NodeTools.FileAsync("oidc-provider", "lib", "index.js"),
             port.ToString(CultureInfo.InvariantCulture), new Uri(host, "/sign-in/openid").AbsoluteUri]);
         using var client = new HttpClient();
         for (var tries = 0; ; tries++)

@@ -86,6 +86,7 @@ internal sealed class LivedInWorld : IAsyncDisposable
             await services.GetRequiredService<ProfileLabels>().SetAsync(person, pages[0].Id, $"{mark} brand", $"{mark} id", default);
             return 0;
         });
+        at["brand"] = await Host.InDatabaseAsync(db => Task.FromResult(db.Brands.Single(b => b.UserId == person.UserId).Id));
         var session = await Host.AskAsync<ConnectionSessions, StartedSession>(s => s.StartAsync(person, "sandbox", default));
         at["session"] = session.Session.Id;
         var back = System.Web.HttpUtility.ParseQueryString((await _sandbox.ConsentAsync(session.AuthorizeUrl, "lab")).Query);

@@ -93,6 +93,13 @@ public static class PersonSession
             // Lax: the way back from a network's consent page is a link from there.
             options.Cookie.SameSite = SameSiteMode.Lax;
             options.Events.OnValidatePrincipal = ValidateAsync;
+
+            // Who comes for the first time sees what this is before a form.
+            options.Events.OnRedirectToLogin = context =>
+            {
+                context.Response.Redirect(context.Request.Path == "/" ? "/welcome" : context.RedirectUri);
+                return Task.CompletedTask;
+            };
         });
         services.AddOptions<CookieAuthenticationOptions>(Scheme).Configure<IOptions<InstanceOptions>>((options, instance) =>
         {

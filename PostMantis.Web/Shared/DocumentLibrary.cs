@@ -1,15 +1,19 @@
 using System.Security.Cryptography;
 using Microsoft.Net.Http.Headers;
 
-namespace PostMantis.Api.Documents;
+namespace PostMantis.Web.Shared;
 
-/// <summary>The pages of <c>docs/</c> as this build carries them.</summary>
+/// <summary>The files of <c>docs/</c> as this build carries them.</summary>
 internal static class DocumentLibrary
 {
     private const string Folder = "docs/";
 
-    /// <summary>Every page by its file name.</summary>
-    public static IReadOnlyDictionary<string, Document> All { get; } = Read();
+    /// <summary>Every file by its path below <c>docs/</c>.</summary>
+    public static IReadOnlyDictionary<string, Document> Files { get; } = Read();
+
+    /// <summary>Those that programs are offered: without the pages of single networks.</summary>
+    public static IReadOnlyDictionary<string, Document> All { get; } = Files
+        .Where(f => !f.Key.Contains('/', StringComparison.Ordinal)).ToDictionary(StringComparer.Ordinal);
 
     private static Dictionary<string, Document> Read()
     {
@@ -20,7 +24,7 @@ internal static class DocumentLibrary
             using var stream = assembly.GetManifestResourceStream(resource)!;
             using var buffer = new MemoryStream();
             stream.CopyTo(buffer);
-            var (name, content) = (resource[Folder.Length..], buffer.ToArray());
+            var (name, content) = (resource[Folder.Length..].Replace('\\', '/'), buffer.ToArray());
             documents[name] = new Document(name, content,
                 new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(content)[..8])}\""));
         }
