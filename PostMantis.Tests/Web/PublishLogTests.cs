@@ -69,6 +69,9 @@ public sealed class PublishLogTests : IAsyncLifetime
         Assert.Contains("A first request", await _world.TextAsync($"/keys/{program.KeyId}"), StringComparison.Ordinal);
         const string text = "It's \"said\": $HOME `x` \\ \n\"\"\"\" 😀 </script>";
         var body = PublishingWorld.Body(text, [_world.Pages[0]]);
+        Assert.Equal(202, (await program.PostAsync("/posts", PublishingWorld.Body("said and sent", [_world.Pages[1]]).ToJsonString())).Status);
+        Assert.Contains("/api/v1/posts' \\\n", Snippet(await _world.TextAsync($"/keys/{program.KeyId}"), "curl"), StringComparison.Ordinal);
+        _world.Host.Clock.Advance(TimeSpan.FromSeconds(5));
         body["post"]!["draft"] = true;
         Assert.Equal(201, (await program.PostAsync("/posts", body.ToJsonString())).Status);
 

@@ -39,12 +39,18 @@ public static class Chart
             }
             var x = (i + 0.5) * Width / values.Count;
             path.Append(isDown ? 'L' : 'M').Append(Number(x)).Append(' ').Append(Number(Y(value, most)));
-
-            // Alone among gaps it is still seen.
-            if (!isDown && (i + 1 == values.Count || values[i + 1] is null)) path.Append("h1");
             isDown = true;
         }
         return path.ToString();
+    }
+
+    /// <summary>The values that are alone among gaps, which no line shows.</summary>
+    public static string Points(IReadOnlyList<double?> values, double most)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return string.Concat(Enumerable.Range(0, values.Count)
+            .Where(i => values[i] is not null && (i == 0 || values[i - 1] is null) && (i + 1 == values.Count || values[i + 1] is null))
+            .Select(i => $"M{Number((i + 0.5) * Width / values.Count)} {Number(Y(values[i]!.Value, most))}h0.01"));
     }
 
     /// <summary>Where a value lies, from above.</summary>

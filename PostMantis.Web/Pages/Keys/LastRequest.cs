@@ -20,6 +20,9 @@ public sealed record LastRequest(string Method, string Path, JsonObject? Body, D
     /// <summary>The variable that holds the key.</summary>
     public const string Variable = "POSTMANTIS_KEY";
 
+    // Entries of one request are written moments apart.
+    private static readonly TimeSpan _oneRequest = TimeSpan.FromSeconds(1);
+
     private static readonly JsonSerializerOptions _readable = new()
     {
         WriteIndented = true,
@@ -36,7 +39,7 @@ public sealed record LastRequest(string Method, string Path, JsonObject? Body, D
         ArgumentNullException.ThrowIfNull(entries);
         var last = entries.FirstOrDefault(e => Steps(e) is not null);
         return last?.Action is "post.accepted" or "post.approvalRequested"
-            ? entries.FirstOrDefault(e => e.Action == "post.created" && e.PostId == last.PostId && e.CreatedAt == last.CreatedAt) ?? last
+            ? entries.FirstOrDefault(e => e.Action == "post.created" && e.PostId == last.PostId && last.CreatedAt - e.CreatedAt < _oneRequest) ?? last
             : last;
     }
 

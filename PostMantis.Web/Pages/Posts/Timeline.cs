@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Webhooks;
 using PostMantis.Web.Shared;
@@ -9,7 +10,7 @@ namespace PostMantis.Web.Pages.Posts;
 /// The way of a post from its acceptance to its last webhook, from durable rows alone: what took how long, one after the
 /// other. Waits are drawn shorter than they were, so that seconds of work stay visible beside days until the moment.
 /// </summary>
-public sealed class Timeline
+public sealed partial class Timeline
 {
     /// <summary>How wide the whole is.</summary>
     public const double Scale = 1000;
@@ -127,7 +128,7 @@ public sealed class Timeline
 
     private static string NameOf(AttemptStep step) => step.Name switch
     {
-        "handle" => $"Step: {step.Detail}",
+        "handle" => $"Step: {LongId().Replace(step.Detail ?? "", id => $"…{id.Value[^4..]}")}",
         "mark" => "Mark made durable",
         "leaseExpired" => "The worker was lost",
         "claimed" => "Claimed",
@@ -204,4 +205,7 @@ public sealed class Timeline
         }
         return joined;
     }
+
+    [GeneratedRegex("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+    private static partial Regex LongId();
 }
