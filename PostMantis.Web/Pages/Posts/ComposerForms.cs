@@ -43,7 +43,7 @@ internal static class ComposerForms
         {
             var model = await desk.OpenAsync(http, caller, post, form, asksNetworks: false, ct);
             if (!model.IsDraft) return Results.Conflict();
-            model.Form.Keep();
+            model.Form.Keep(model.Now);
             var saved = await desk.SaveAsync(model, caller, ct);
             return saved is null
                 ? Results.Json(new { message = model.Errors.First }, Json.Options, statusCode: StatusCodes.Status400BadRequest)

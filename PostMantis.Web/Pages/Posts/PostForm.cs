@@ -46,8 +46,14 @@ internal sealed class PostForm
     /// <summary>As it would be sent now, for a look at it: at its moment if it has one, otherwise at once.</summary>
     public void LookAt() => When = Moment.Length > 0 ? At : Now;
 
-    /// <summary>As a draft, whatever was pressed.</summary>
-    public void Keep() => When = Draft;
+    /// <summary>As a draft, whatever was pressed, without moments that are not clear yet.</summary>
+    public void Keep(DateTimeOffset now)
+    {
+        When = Draft;
+        if (LocalMoment.Read(Moment, Zone, Fold, now).At is null) Moment = "";
+        foreach (var own in Own.Values)
+            if (LocalMoment.Read(own.Moment, Zone, own.Fold, now).At is null) own.Moment = "";
+    }
 
     /// <summary>The fields as a browser sent them.</summary>
     public static PostForm Read(IFormCollection form)
