@@ -25,6 +25,7 @@ public static class WebSetup
         services.AddPasskeys();
         services.AddPublicPages();
         services.AddOpenIdSignIn(configuration);
+        services.AddScoped<Pages.Calendar.CalendarDesk>();
         services.AddAntiforgery(options =>
         {
             options.Cookie.Name = "pm-antiforgery";
@@ -60,6 +61,7 @@ public static class WebSetup
         app.MapOpenIdSignIn();
         app.MapExport();
         app.MapPublicPages();
+        Pages.Calendar.CalendarDesk.MapCalendarForms(app);
         app.MapPost("/theme", ChooseTheme).AllowAnonymous().ExcludeFromDescription();
     }
 

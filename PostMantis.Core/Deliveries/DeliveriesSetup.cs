@@ -22,6 +22,9 @@ public static class DeliveriesSetup
         services.AddScoped<PostValidator>();
         services.AddScoped<PostEvents>();
         services.AddScoped<ComposerProfiles>();
+        services.AddScoped<CalendarReader>();
+        services.AddScoped<PostImporter>();
+        services.AddScoped<PostBulk>();
         services.AddScoped<ProfileDisconnector>();
         services.AddScoped<ProfilePauses>();
         services.AddScoped<ProfileStandings>();

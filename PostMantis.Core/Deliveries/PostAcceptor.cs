@@ -120,6 +120,20 @@ public sealed class PostAcceptor
             return creations;
         }, ct);
 
+    /// <summary>Says of several posts what taking them would come to, by the same rules and queries, and changes nothing.</summary>
+    /// <returns>The same <paramref name="creations"/>, each with its plan and why it would be refused.</returns>
+    internal async Task<IReadOnlyList<Creation>> RehearseAsync(IReadOnlyList<Creation> creations, CancellationToken ct)
+    {
+        var now = _time.GetUtcNow();
+        foreach (var creation in creations) creation.Refused = creation.Malformed;
+        List<Creation> open = [.. creations.Where(c => c.IsOpen)];
+        foreach (var creation in open) creation.PostId = Ids.New(now);
+        var plans = await _planner.PlanAsync([.. open.Select(c => (c.Caller, c.Input))], ct);
+        for (var i = 0; i < open.Count; i++) Lay(open[i], plans[i], now);
+        await GuardAsync([.. open.Where(c => c.IsOpen && !c.Input.Draft)], new Dictionary<Guid, Guid>(), now, ct, holds: false);
+        return creations;
+    }
+
     private async Task BeginAsync(IReadOnlyList<Creation> creations, CancellationToken ct)
     {
         var keyed = creations.Where(c => c.Key is not null).ToList();
@@ -161,8 +175,9 @@ public sealed class PostAcceptor
     }
 
     /// <param name="ahead">What those repeat that were guarded when they were planned.</param>
+    /// <param name="holds">Holds what is said until the transaction ends; false: just looks, also at what could be guarded ahead.</param>
     private async Task GuardAsync(IReadOnlyList<Creation> creations, IReadOnlyDictionary<Guid, Guid> ahead, DateTimeOffset now,
-        CancellationToken ct)
+        CancellationToken ct, bool holds = true)
     {
         foreach (var creation in creations)
         {
@@ -177,7 +192,8 @@ public sealed class PostAcceptor
             }
         }
         var existing = await _duplicates.FindAsync(
-            [.. creations.Where(c => c.IsOpen && !c.Input.AllowDuplicate && !c.IsGuardedAhead).SelectMany(c => c.Said())], ct);
+            [.. creations.Where(c => c.IsOpen && !c.Input.AllowDuplicate && !(holds && c.IsGuardedAhead)).SelectMany(c => c.Said())],
+            ct, holds);
         List<DuplicateGuard.Said> said = [];
         foreach (var creation in creations.Where(c => c.IsOpen))
         {

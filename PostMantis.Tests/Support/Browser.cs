@@ -6,7 +6,10 @@ namespace PostMantis.Tests.Support;
 /// <summary>A browser without a screen: it keeps cookies, reads forms and sends them; it follows no redirect.</summary>
 public sealed partial class Browser : IDisposable
 {
-    private readonly SocketsHttpHandler _handler = new() { AllowAutoRedirect = false, UseCookies = false };
+    private readonly SocketsHttpHandler _handler = new()
+    {
+        AllowAutoRedirect = false, UseCookies = false, ActivityHeadersPropagator = null,
+    };
     private readonly Dictionary<string, string> _cookies = [];
     private readonly HttpClient _client;
 

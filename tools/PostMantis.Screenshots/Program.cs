@@ -182,6 +182,7 @@ await page.Locator("details.more > summary").First.ClickAsync();
 await ShootAsync("post-ledger");
 foreach (var (name, path) in new[]
     {
+        ("calendar", "/calendar"), ("calendar-week", "/calendar?view=week"), ("calendar-list", "/calendar?view=list"), ("import", "/posts/import"),
         ("overview", "/"), ("posts", "/posts"), ("posts-nothing", "/posts?status=awaitingApproval"), ("audit", "/audit"),
         ("overview-month", "/?range=month"), ("log", "/log"), ("log-nothing", "/log?before=2001-01-01T00:00"),
         ("events", "/events"), ("events-nothing", "/events?type=endpoint.disabled"),
