@@ -25,12 +25,13 @@ public sealed class ProcessDrills(PostgresServer postgres, ITestOutputHelper out
         RollingSchemaTests.PlantExpanding(options);
         await using (var db = new PostMantisDb(options.Options))
             Assert.NotEmpty((await new SchemaKeeper(db).MigrateAsync(contract: false, default)).Applied);
+        var recovering = drill.RecoveredAsync(struck);
         for (var i = 0; i < Drill.Replicas; i++)
         {
             await drill.Fleet.EndAsync(i, gently: true);
             await drill.Fleet.StartAsync(i);
         }
-        var recovered = await drill.RecoveredAsync(struck);
+        var recovered = await recovering;
         await Drill.PassAsync(5);
         await drill.StopLoadAsync();
         await (await drill.JudgeAsync()).PassAsync(output, "column and index added, both processes replaced", recovered);
@@ -62,9 +63,10 @@ public sealed class ProcessDrills(PostgresServer postgres, ITestOutputHelper out
                 ["Vault__KeyDirectory"] = folder,
             };
             var struck = TimeProvider.System.GetTimestamp();
+            var recovering = drill.RecoveredAsync(struck);
             var (code, said, errors) = await ApiProcess.RunAsync(["keys", "rotate"], environment);
             Assert.True(code == 0, said + errors);
-            var recovered = await drill.RecoveredAsync(struck);
+            var recovered = await recovering;
 
             // After the next pass of each process nothing is under the old key, and its file can go.
             await Drill.PassAsync(11);
