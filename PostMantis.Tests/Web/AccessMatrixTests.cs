@@ -27,6 +27,7 @@ public sealed partial class AccessMatrixTests
         ["GET /posts/options/{profileId:guid}"] = new("/posts/options/{profile}"),
         ["POST /posts/check"] = new("/posts/check?post={draft}"),
         ["POST /posts/autosave"] = new("/posts/autosave?post={draft}"),
+        ["POST /calendar/move"] = new("/calendar/move"),
         ["GET /log/export"] = new("/log/export"),
         ["POST /brand"] = new("/brand"),
         ["POST /theme"] = new("/theme", IsPublic: true),
