@@ -399,10 +399,13 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
     {
         if (!await PostReader.InScope(_db, caller).AnyAsync(p => p.Id == postId, ct))
             throw ProblemException.NotFound("post");
+        var ids = await _db.Deliveries.Where(d => d.PostId == postId).Select(d => d.Id).ToArrayAsync(ct);
+
+        // By their keys alone: a row that changes while it is waited for is looked at again, and a subquery in the condition
+        // may then not find it.
         var items = await _db.WorkItems.FromSql($"""
             SELECT * FROM work_items
-            WHERE (kind, key) IN (
-                SELECT 'publish', id FROM deliveries WHERE post_id = {postId} UNION ALL SELECT 'prepare_media', {postId})
+            WHERE kind = 'publish' AND key = ANY({ids}) OR kind = 'prepare_media' AND key = {postId}
             ORDER BY id FOR UPDATE
             """).ToListAsync(ct);
         var deliveries = await _db.Deliveries.FromSql(
@@ -410,8 +413,15 @@ public sealed class PostEditor(UnitOfWork unit, PostAcceptor acceptor, PostEvent
         var post = await _db.Posts.FromSql($"SELECT * FROM posts WHERE id = {postId} FOR UPDATE")
             .SingleOrDefaultAsync(ct) ?? throw ProblemException.NotFound("post");
 
-        // Another edit may have added a delivery while we waited for the post.
-        if (await _db.Deliveries.CountAsync(d => d.PostId == postId, ct) != deliveries.Count)
+        // Another edit may have added a delivery or an item while we waited for the post.
+        var now = await _db.Database.SqlQuery<Guid>($"""
+            SELECT id AS "Value" FROM deliveries WHERE post_id = {postId}
+            UNION ALL
+            SELECT id FROM work_items
+            WHERE kind = 'publish' AND key = ANY({ids}) OR kind = 'prepare_media' AND key = {postId}
+            """).ToListAsync(ct);
+        if (!now.ToHashSet().SetEquals(deliveries.Select(d => d.Id).Concat(items.Select(i => i.Id)))
+            || !deliveries.Select(d => d.Id).ToHashSet().SetEquals(ids))
             throw ProblemException.Conflict("The post was changed at the same moment; read it again.",
                 CamelCase.Of(post.Status), []);
         return new Held(post, [.. deliveries.OrderBy(d => d.Position)], [.. items.Where(i => i.Kind == WorkKind.Publish)],
