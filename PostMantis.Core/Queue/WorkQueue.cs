@@ -22,15 +22,19 @@ public sealed class WorkQueue(
     private const int Unnamed = 16;
     private const long FirstLock = 0x506F_7374_4D10;
 
-    // Open unless paused or held; another timeline than the one that was known is as good as held, until somebody has looked.
+    // Paused or held; another timeline than the one that was known is as good as held, until somebody has looked.
+    private const string ShutSql = """
+        SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL OR CASE WHEN timeline IS NOT NULL
+            THEN timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8) ELSE false END
+        """;
+
     // Ready items first, then what is due in each pool that has room: the first of each free lane, as far as its user is below their share. What is
     // due but blocked is set aside as queued, so that each item is looked at once on its way and nobody waits behind it; of
     // those, what is no longer blocked but does not fit becomes ready, because its lane is told free only once.
-    private const string ClaimSql = """
+    private const string ClaimSql = $"""
         WITH RECURSIVE gate AS (
             SELECT $1 <> 'publish' OR NOT EXISTS (
-                SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL OR CASE WHEN timeline IS NOT NULL
-                    THEN timeline <> left(pg_walfile_name(pg_current_wal_lsn()), 8) ELSE false END) AS is_open),
+                {ShutSql}) AS is_open),
         pools(pool) AS (
             (SELECT pool FROM work_items WHERE kind = $1 AND state = 'ready' ORDER BY pool LIMIT 1)
             UNION ALL
@@ -143,11 +147,11 @@ public sealed class WorkQueue(
         """;
 
     // What the claim above comes to where nothing else is due and nothing is in the way; else it finds nothing.
-    private const string ClaimOneSql = """
+    private const string ClaimOneSql = $"""
         UPDATE work_items w SET state = 'leased', tries = tries + 1, worker_id = $3, lease_token = gen_random_uuid(),
             lease_expires_at = clock_timestamp() + $4
         WHERE w.id = (SELECT id FROM work_items WHERE id = $1 AND state = 'waiting' AND run_at <= $2 FOR UPDATE SKIP LOCKED)
-            AND NOT EXISTS (SELECT 1 FROM instance_state WHERE paused_at IS NOT NULL OR held_at IS NOT NULL)
+            AND NOT EXISTS ({ShutSql})
             AND NOT EXISTS (
                 SELECT 1 FROM work_items b
                 WHERE b.user_id = w.user_id AND b.lane = w.lane AND b.state IN ('ready', 'leased'))
