@@ -15,7 +15,7 @@ public static partial class TextCount
         ArgumentNullException.ThrowIfNull(rules);
         if (rules.FarMentionsCountAsNear) text = FarMentions().Replace(text, "$1");
         if (rules.UrlCounts is not { } price) return Of(text, rules.Unit);
-        List<Match> urls = [.. rules.NamesCountAsUrls ? Names().Matches(text.Normalize()).Where(IsName) : Urls().Matches(text).AsEnumerable()];
+        List<Match> urls = [.. rules.NamesCountAsUrls ? Names().Matches(text.Normalize()).Where(IsName) : _urls.Matches(text).AsEnumerable()];
         if (urls.Count == 0) return Of(text, rules.Unit);
         var (count, from) = (urls.Count * price, 0);
         var whole = rules.NamesCountAsUrls ? text.Normalize() : text;
@@ -90,9 +90,9 @@ public static partial class TextCount
     private static bool IsEmoji(Rune rune) => rune.Value is EmojiVariation or CombiningKeycap
         or (>= 0x1F000 and <= 0x1FAFF) or (>= 0x2600 and <= 0x27BF);
 
-    // Punctuation at the end belongs to the sentence.
-    [GeneratedRegex(@"https?://[^\s<>""]*[^\s<>"".,;:!?)\]]", RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Urls();
+    // Punctuation at the end belongs to the sentence. Without going back, so that no text takes longer than its length.
+    private static readonly Regex _urls = new(@"https?://[^\s<>""]*[^\s<>"".,;:!?)\]]",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 
     // What a letter, a digit or another name runs into is none.
     [GeneratedRegex(@"(?<![\p{L}\p{N}@$#_./-])(?:https?://)?(?<host>(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+\p{L}{2,24})(?::[0-9]{1,5})?"
