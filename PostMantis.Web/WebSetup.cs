@@ -42,7 +42,7 @@ public static class WebSetup
     public static IApplicationBuilder UsePostMantisWeb(this IApplicationBuilder app)
     {
         app.UseMiddleware<SecurityHeaders>();
-        app.UseStatusCodePagesWithReExecute("/status/{0}");
+        app.UseStatusCodePagesWithReExecute("/status/{0}", createScopeForStatusCodePages: true);
         app.UseMiddleware<PageErrors>();
         return app;
     }

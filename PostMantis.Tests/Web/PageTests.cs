@@ -200,7 +200,9 @@ public sealed class PageTests : IAsyncLifetime
         {
             using var page = await _ada.GetAsync(path);
             Assert.Equal(HttpStatusCode.NotFound, page.StatusCode);
-            Assert.DoesNotContain("secret plan", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            var text = await page.Content.ReadAsStringAsync();
+            Assert.DoesNotContain("secret plan", text, StringComparison.Ordinal);
+            Assert.Contains("There is nothing here", text, StringComparison.Ordinal);
         }
         var state = HttpUtility.ParseQueryString(session.AuthorizeUrl.Query)["state"];
         using var callback = await _ada.GetAsync($"/connect/callback/sandbox?code=x&state={state}");

@@ -32,18 +32,18 @@ internal sealed partial class PageErrors(RequestDelegate next, ILogger<PageError
         }
         catch (BadHttpRequestException exception) when (!http.Response.HasStarted)
         {
-            http.Response.StatusCode = exception.StatusCode;
+            Answer(http, exception.StatusCode);
         }
         catch (ProblemException exception) when (!http.Response.HasStarted)
         {
-            http.Response.StatusCode = exception.Code switch
+            Answer(http, exception.Code switch
             {
                 ProblemCode.NotFound => StatusCodes.Status404NotFound,
                 ProblemCode.InsufficientPermission => StatusCodes.Status403Forbidden,
                 ProblemCode.RateLimited => StatusCodes.Status429TooManyRequests,
                 ProblemCode.Internal or ProblemCode.Unavailable => StatusCodes.Status503ServiceUnavailable,
                 _ => StatusCodes.Status400BadRequest,
-            };
+            });
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -52,9 +52,13 @@ internal sealed partial class PageErrors(RequestDelegate next, ILogger<PageError
         catch (Exception exception) when (!http.Response.HasStarted)
         {
             LogPageFailed(exception);
-            http.Response.StatusCode = StatusCodes.Status500InternalServerError;
+            Answer(http, StatusCodes.Status500InternalServerError);
         }
     }
+
+    // A page that had begun has said what it would be; what is told in its place is another page.
+    private static void Answer(HttpContext http, int status) =>
+        (http.Response.ContentType, http.Response.StatusCode) = (null, status);
 
     private static bool IsForPeople(HttpContext http) =>
         !http.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase) &&
