@@ -42,7 +42,7 @@ public sealed class BarrierTests
                 isSignedIn = true;
             }
             var answer = await page.GotoAsync(entry.Of(ada));
-            if (answer!.Status != 200) found.Add($"{entry.Path} answers {answer.Status}");
+            if (answer!.Status != entry.Status) found.Add($"{entry.Path} answers {answer.Status}");
             if (!entry.IsPublic && new Uri(page.Url).AbsolutePath is "/sign-in" or "/welcome") found.Add($"{entry.Path} leads to sign-in");
             await EvaluateAsync(axe);
             foreach (var (theme, width) in new[]
@@ -58,7 +58,7 @@ public sealed class BarrierTests
                 if (int.Parse(wide, System.Globalization.CultureInfo.InvariantCulture) > 0)
                     found.Add($"{entry.Path} {width}: {wide} px too wide");
             }
-            found.AddRange(complaints.Select(c => $"{entry.Path} complains: {c}"));
+            found.AddRange(complaints.Where(c => entry.Status == 200 || !c.StartsWith("Failed to load resource", StringComparison.Ordinal)).Select(c => $"{entry.Path} complains: {c}"));
             complaints.Clear();
         }
         Assert.True(found.Count == 0, string.Join('\n', found));
@@ -81,7 +81,7 @@ public sealed class BarrierTests
         await page.GotoAsync("/sign-in");
         await page.GetByLabel("E-mail").FillAsync(somebody.Email);
         await page.GetByLabel("Password").FillAsync(LivedInWorld.Password);
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign in", Exact = true }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
     }
 }

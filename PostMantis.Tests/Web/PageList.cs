@@ -19,7 +19,7 @@ internal static class PageList
         ["/brands"] = new("/brands"),
         ["/brands/{id:guid}"] = new("/brands/{brand}"),
         ["/connect"] = new("/connect"),
-        ["/connect/callback/{provider}"] = new("/connect/callback/sandbox?error=no&state=unknown"),
+        ["/connect/callback/{provider}"] = new("/connect/callback/sandbox?error=no&state=unknown", Status: 404),
         ["/connect/to/{provider}"] = new("/connect/to/sandbox"),
         ["/connect/used"] = new("/connect/used"),
         ["/connect/{id:guid}"] = new("/connect/{session}"),
@@ -75,7 +75,8 @@ internal static class PageList
 /// <summary>One page.</summary>
 /// <param name="Path">Its address; <c>{post}</c> stands for the id of somebody's post, and so on.</param>
 /// <param name="IsPublic">Whether it opens without sign-in.</param>
-internal sealed record PageEntry(string Path, bool IsPublic = false)
+/// <param name="Status">What its owner is answered.</param>
+internal sealed record PageEntry(string Path, bool IsPublic = false, int Status = 200)
 {
     /// <summary>Whether the address names something that belongs to somebody.</summary>
     public bool IsOwned => Path.Contains('{', StringComparison.Ordinal);

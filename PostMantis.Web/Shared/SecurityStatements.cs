@@ -25,7 +25,7 @@ public static class SecurityStatements
             "Access.SessionTests.A_cookie_opens_no_API_and_a_key_opens_no_page",
             "Http.ApiConventionTests.A_revoked_or_expired_or_altered_key_is_refused"),
         new("S6", "Keys, profiles and posts belong to one user; nobody else sees or reaches them, in the API or the dashboard.",
-            "Http.ScopeMatrixTests.Every_route_answers_every_key_as_the_table_says",
+            "Http.ScopeMatrixTests.Every_operation_answers_every_key_as_its_rule_says",
             "Web.AccessMatrixTests.Nothing_of_another_is_seen_or_reached_on_any_route"),
         new("S7", "Keys and webhook destinations are made and changed by people in the dashboard; the public API has no call that does.",
             "Access.ApiKeyTests.A_key_makes_lists_and_revokes_no_keys",
