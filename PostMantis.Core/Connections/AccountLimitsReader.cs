@@ -5,6 +5,7 @@ using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Providers;
+using PostMantis.Core.Vault;
 
 namespace PostMantis.Core.Connections;
 
@@ -28,8 +29,7 @@ public sealed class AccountLimitsReader(PostMantisDb db, GrantOpener grants, Tim
         if (provider.AccountLimits is not { } limits) return (profile.Facts, now);
         var checkedAt = CheckedAt(profile.Facts);
         if (checkedAt is { } at && now - at < limits.FreshFor) return (profile.Facts, at);
-        if (await grants.OpenAsync(profile.ConnectionId, ct) is not GrantOutcome.Opened { Tokens: var tokens }
-            || await limits.ReadAsync(new PublishTarget(profile.Id, profile.ProviderProfileId, profile.Facts), tokens, ct)
+        if (await OpenAsync(profile, ct) is not { } tokens || await limits.ReadAsync(new PublishTarget(profile.Id, profile.ProviderProfileId, profile.Facts), tokens, ct)
                 is not { } read)
             return (profile.Facts, checkedAt);
 
@@ -40,6 +40,19 @@ public sealed class AccountLimitsReader(PostMantisDb db, GrantOpener grants, Tim
         Dictionary<string, string> all = new(profile.Facts);
         foreach (var (name, value) in news) all[name] = value;
         return (all, now);
+    }
+
+    // A credential that does not open is told by those who need it; rules that are known are no worse for it.
+    private async Task<GrantTokens?> OpenAsync(Profile profile, CancellationToken ct)
+    {
+        try
+        {
+            return await grants.OpenAsync(profile.ConnectionId, ct) is GrantOutcome.Opened { Tokens: var tokens } ? tokens : null;
+        }
+        catch (VaultException)
+        {
+            return null;
+        }
     }
 
     private static DateTimeOffset? CheckedAt(IReadOnlyDictionary<string, string> facts) =>

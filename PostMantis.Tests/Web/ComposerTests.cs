@@ -43,6 +43,21 @@ public sealed class ComposerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_credential_that_does_not_open_leaves_the_choices_that_are_known()
+    {
+        var quiet = await Seed.ProfileAsync(_host, _person, "Quiet films", "tiktok", testMode: false,
+            change: profile => profile.Facts = new() { ["privacyLevels"] = "selfOnly" });
+        var draft = (await _host.InScopeAsync(s => s.GetRequiredService<PostAcceptor>().CreateAsync(_person, new JsonObject
+        {
+            ["post"] = new JsonObject { ["body"] = "Soon", ["draft"] = true },
+            ["profiles"] = new JsonArray(quiet.Id.ToString()),
+        }, default))).Post;
+        using var page = await _ada.GetAsync($"/posts/{draft.Id}/edit");
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+        Assert.Contains("value=\"selfOnly\"", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_option_of_every_network_has_a_field_and_what_it_writes_is_taken()
     {
         foreach (var provider in _host.Services.GetRequiredService<ProviderCatalog>().All.Where(p => p.Id != ProviderCatalog.SandboxId))
