@@ -31,7 +31,7 @@ internal static class MediaForms
     public static string ThumbOf(Guid artifactId) => $"/library/thumbs/{artifactId}";
 
     private static Task<IResult> ReserveAsync(HttpContext http, Uploads uploads, IMediaStore store,
-        [FromForm] string? fileName, [FromForm] string? mimeType, [FromForm] long fileSize, CancellationToken ct) => AnswerAsync(async () =>
+        [FromForm] string? fileName, [FromForm] string? mimeType, [FromForm] long fileSize, CancellationToken ct) => ScriptAnswer.OfAsync(async () =>
     {
         var reserved = await uploads.StartAsync(PersonSession.CallerOf(http)!, new JsonObject
         {
@@ -47,7 +47,7 @@ internal static class MediaForms
     });
 
     private static Task<IResult> CompleteAsync(
-        Guid id, HttpContext http, Uploads uploads, [FromForm] bool done, CancellationToken ct) => AnswerAsync(async () =>
+        Guid id, HttpContext http, Uploads uploads, [FromForm] bool done, CancellationToken ct) => ScriptAnswer.OfAsync(async () =>
     {
         if (!done) return Results.BadRequest();
         var artifact = await uploads.CompleteAsync(PersonSession.CallerOf(http)!, new JsonObject { ["artifactId"] = id.ToString() }, ct);
@@ -80,18 +80,5 @@ internal static class MediaForms
         }
         http.Response.Headers.CacheControl = "private, max-age=600";
         return Results.LocalRedirect(urls.Read(key).Url.PathAndQuery);
-    }
-
-    private static async Task<IResult> AnswerAsync(Func<Task<IResult>> work)
-    {
-        try
-        {
-            return await work();
-        }
-        catch (ProblemException problem)
-        {
-            return Results.Json(new { message = problem.Issues.Count > 0 ? problem.Issues[0].Message : problem.Message },
-                Json.Options, statusCode: StatusCodes.Status400BadRequest);
-        }
     }
 }

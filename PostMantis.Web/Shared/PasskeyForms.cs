@@ -40,7 +40,7 @@ internal static class PasskeyForms
     }
 
     private static Task<IResult> StartAsync(HttpContext http, Passkeys passkeys, IPasskeyHandler<User> handler, PassingState states,
-        [FromForm] string? name, [FromForm] string? current, CancellationToken ct) => AnswerAsync(async () =>
+        [FromForm] string? name, [FromForm] string? current, CancellationToken ct) => ScriptAnswer.OfAsync(async () =>
     {
         var (userId, email) = await passkeys.StartAsync(PersonSession.CallerOf(http)!, name, current, ct);
         var entity = new PasskeyUserEntity { Id = userId.ToString(), Name = email, DisplayName = email };
@@ -50,7 +50,7 @@ internal static class PasskeyForms
     });
 
     private static Task<IResult> AddAsync(HttpContext http, Passkeys passkeys, IPasskeyHandler<User> handler, PassingState states,
-        [FromForm] string? name, [FromForm] string? credential, CancellationToken ct) => AnswerAsync(async () =>
+        [FromForm] string? name, [FromForm] string? credential, CancellationToken ct) => ScriptAnswer.OfAsync(async () =>
     {
         var caller = PersonSession.CallerOf(http)!;
         var state = Take(http, states, Making);
@@ -64,7 +64,7 @@ internal static class PasskeyForms
     });
 
     private static Task<IResult> AskAsync(HttpContext http, IPasskeyHandler<User> handler, PassingState states,
-        [FromForm] bool remember) => AnswerAsync(async () =>
+        [FromForm] bool remember) => ScriptAnswer.OfAsync(async () =>
     {
         var made = await handler.MakeRequestOptionsAsync(null, http);
         states.Give(http, Asking, new Asked(made.AssertionState ?? "", remember));
@@ -72,7 +72,7 @@ internal static class PasskeyForms
     });
 
     private static Task<IResult> SignInAsync(HttpContext http, Passkeys passkeys, IPasskeyHandler<User> handler, PassingState states,
-        [FromForm] string? credential, [FromForm] string? returnUrl, CancellationToken ct) => AnswerAsync(async () =>
+        [FromForm] string? credential, [FromForm] string? returnUrl, CancellationToken ct) => ScriptAnswer.OfAsync(async () =>
     {
         var remember = states.Read<Asked>(http, Asking)?.Remember == true;
         var state = Take(http, states, Asking);
@@ -96,19 +96,6 @@ internal static class PasskeyForms
 
     private static ProblemException Refused() =>
         new(ProblemCode.Unauthorized, "The passkey was not accepted. Try again, or sign in with your password.");
-
-    private static async Task<IResult> AnswerAsync(Func<Task<IResult>> work)
-    {
-        try
-        {
-            return await work();
-        }
-        catch (ProblemException problem)
-        {
-            return Results.Json(new { message = problem.Issues.Count > 0 ? problem.Issues[0].Message : problem.Message },
-                Json.Options, statusCode: StatusCodes.Status400BadRequest);
-        }
-    }
 
     private sealed record Asked(string State, bool Remember = false);
 }
