@@ -41,7 +41,7 @@ internal static class PersonalTables
         new("artifact_versions", "artifact_id IN (SELECT id FROM artifacts WHERE user_id = $1)"),
         new("artifacts"),
         new("attempts", "delivery_id IN (SELECT id FROM deliveries WHERE user_id = $1)"),
-        new("deliveries") { Secrets = ["content_hash"] },
+        new("deliveries") { Secrets = ["content_hash", "content_key"] },
         new("work_items") { NotExported = "it is the queue's; what waits is told by deliveries" },
         new("posts"),
         new("learned_windows", OfTheirProfiles, "provider, subject_id"),
