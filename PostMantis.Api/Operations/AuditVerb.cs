@@ -17,10 +17,10 @@ internal sealed class AuditVerb(OperatorTool tool)
         {
             Holds = broken == 0,
             Erased = erased,
-            Chains = reports.Select(r => new { r.UserId, r.Seals, r.Entries, r.Anchored, Head = Convert.ToHexStringLower(r.Head), r.Fault }),
+            Chains = reports.Select(r => new { r.UserId, r.Seals, r.Entries, Head = Convert.ToHexStringLower(r.Head), r.Fault }),
         }, [
             .. reports.Select(r => r.Fault is null
-                ? $"{r.UserId}: {r.Seals} links, {r.Entries} entries, {r.Anchored} anchors, ends at {Convert.ToHexStringLower(r.Head)}"
+                ? $"{r.UserId}: {r.Seals} links, {r.Entries} entries, ends at {Convert.ToHexStringLower(r.Head)}"
                 : $"{r.UserId}: does not hold: {r.Fault}"),
             $"{reports.Count} chains, {broken} broken, {erased} erased.",
         ]);

@@ -13,9 +13,8 @@ namespace PostMantis.Core.Audit;
 
 /// <summary>What looking a chain through found.</summary>
 /// <param name="Entries">Entries that are there and covered.</param>
-/// <param name="Anchored">Links whose entries were dropped with their month: only the links themselves could be looked at.</param>
 /// <param name="Fault">What does not hold, and where; null: everything does.</param>
-public sealed record ChainReport(Guid UserId, int Seals, long Entries, int Anchored, byte[] Head, string? Fault);
+public sealed record ChainReport(Guid UserId, int Seals, long Entries, byte[] Head, string? Fault);
 
 /// <summary>
 /// Links each user's audit entries into a chain, in batches after they were written, so that writing one costs nothing more; and
@@ -73,16 +72,15 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
     public async IAsyncEnumerable<ChainReport> VerifyAsync(
         Guid? userId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
-        var dropped = await DroppedAsync(ct);
         var users = await _db.Database.SqlQuery<Guid>($"""
             SELECT DISTINCT user_id AS "Value" FROM audit_seals WHERE {userId}::uuid IS NULL OR user_id = {userId} ORDER BY 1
             """).ToListAsync(ct);
-        foreach (var user in users) yield return await VerifyOneAsync(user, dropped, ct);
+        foreach (var user in users) yield return await VerifyOneAsync(user, ct);
     }
 
-    private async Task<ChainReport> VerifyOneAsync(Guid userId, Guid dropped, CancellationToken ct)
+    private async Task<ChainReport> VerifyOneAsync(Guid userId, CancellationToken ct)
     {
-        var (number, last, head, entries, anchored) = (0, Guid.Empty, _start, 0L, 0);
+        var (number, last, head, entries) = (0, Guid.Empty, _start, 0L);
         string? fault = null;
         await foreach (var link in _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId).OrderBy(s => s.Number)
                            .AsAsyncEnumerable().WithCancellation(ct))
@@ -95,7 +93,6 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
             {
                 var found = await ReadAsync(userId, last, Next(link.LastId), int.MaxValue, head, ct);
                 if (found.Count == link.Entries && found.Hash.AsSpan().SequenceEqual(link.Hash)) entries += found.Count;
-                else if (last < dropped && found.Count < link.Entries) anchored++;
                 else
                     fault = string.Create(CultureInfo.InvariantCulture,
                         $"the entries of link {number} are not those that were sealed ({found.Count} of {link.Entries})");
@@ -103,7 +100,7 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
             if (fault is not null) break;
             (last, head) = (link.LastId, link.Hash);
         }
-        return new ChainReport(userId, number, entries, anchored, head, fault);
+        return new ChainReport(userId, number, entries, head, fault);
     }
 
     private bool IsOurs(AuditSeal link)
@@ -155,19 +152,6 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
         BinaryPrimitives.WriteInt32BigEndian(length, bytes?.Length ?? -1);
         hash.AppendData(length);
         if (bytes is not null) hash.AppendData(bytes);
-    }
-
-    // Where the table lies in months, whole months are dropped: what was before the first that is left is gone by rule.
-    private async Task<Guid> DroppedAsync(CancellationToken ct)
-    {
-        var names = await _db.Database.SqlQuery<string>($"""
-            SELECT c.relname AS "Value" FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent = 'audit_entries'::regclass
-            """).ToListAsync(ct);
-        var months = names.Select(name => name["audit_entries_".Length..]).Where(n => DateTimeOffset.TryParseExact(n, "yyyy_MM",
-            CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)).Order(StringComparer.Ordinal).ToList();
-        return months.Count == 0 ? Guid.Empty : Ids.Lowest(DateTimeOffset.ParseExact(months[0], "yyyy_MM",
-            CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
     }
 
     private static Guid Next(Guid id)

@@ -5,8 +5,7 @@ using PostMantis.Core.Vault;
 namespace PostMantis.Core.Audit;
 
 /// <summary>
-/// A link of a user's audit chain: the hash over the link before it and over every entry up to <see cref="LastId"/>. It stays
-/// when old entries are dropped, and is then the anchor that those after it hang on.
+/// A link of a user's audit chain: the hash over the link before it and over every entry up to <see cref="LastId"/>.
 /// </summary>
 public sealed class AuditSeal
 {

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Options;
+using Npgsql;
 using PostMantis.Core.Common;
 using PostMantis.Core.Connections;
 using PostMantis.Core.Providers;
@@ -68,6 +69,25 @@ public sealed class VerbTests(PostgresServer postgres) : IDisposable
         Assert.Contains("WRONG    database       The database does not answer", output, StringComparison.Ordinal);
         Assert.Contains("ok       time zones", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_chain_of_audit_entries_that_does_not_hold_is_told_with_the_exit_code()
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        var (code, output, _) = await RunAsync(database, "audit", "verify");
+        Assert.Equal((0, "0 chains, 0 broken, 0 erased."), (code, output.Trim()));
+
+        Assert.Equal(0, (await RunAsync(database, "user", "create", "ben@example.com")).ExitCode);
+        await using (var source = NpgsqlDataSource.Create(database))
+        await using (var forged = source.CreateCommand("""
+            INSERT INTO audit_seals (id, user_id, number, last_id, entries, previous, hash, seal, sealed_at)
+            SELECT id, id, 1, id, 0, decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), '\x01', now() FROM users
+            """))
+            await forged.ExecuteNonQueryAsync();
+        (code, output, _) = await RunAsync(database, "audit", "verify");
+        Assert.Equal(1, code);
+        Assert.Contains("link 1 was not made by this instance", output, StringComparison.Ordinal);
     }
 
     [Fact]
