@@ -89,6 +89,7 @@ internal static class EngineMeasurements
     public static async Task BurstAsync(Engine engine, Report report, string scale)
     {
         const int deliveries = 10_000;
+        await engine.RestAsync();
         var due = DateTimeOffset.FromUnixTimeSeconds(_time.GetUtcNow().ToUnixTimeSeconds() + 5);
         await engine.LayAsync(deliveries, due);
         engine.Wake();
