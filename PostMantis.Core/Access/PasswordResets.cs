@@ -25,7 +25,7 @@ public sealed class PasswordResets(UnitOfWork unit, UserManager<User> users, IPa
     private const int UserIdLength = 16;
     private static readonly TimeSpan MailEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>Whether a link can be mailed; otherwise the operator runs <c>PostMantis.Api admin reset-password</c>.</summary>
+    /// <summary>Whether a link can be mailed; otherwise the operator runs <c>PostMantis.Api user reset-password</c>.</summary>
     public bool IsByMail => mail.IsConfigured;
 
     /// <summary>
