@@ -56,8 +56,10 @@ public static class CoreSetup
         services.AddScoped<AuditLog>();
         services.AddScoped<AuditReader>();
         services.AddScoped<AuditChain>();
+        services.AddScoped<AuditRetention>();
         services.AddOptions<AuditOptions>().BindConfiguration(AuditOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         services.AddSealedColumn(AuditSeal.SealedHash);
+        services.AddSealedColumn(AuditAnchor.Sealed);
         services.AddPrivacy();
         services.AddAccess();
         services.AddScoped<IdempotencyStore>();

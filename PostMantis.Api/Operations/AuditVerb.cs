@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.EntityFrameworkCore;
 using PostMantis.Core.Audit;
 using PostMantis.Core.Persistence;
@@ -17,13 +18,17 @@ internal sealed class AuditVerb(OperatorTool tool)
         {
             Holds = broken == 0,
             Erased = erased,
-            Chains = reports.Select(r => new { r.UserId, r.Seals, r.Entries, Head = Convert.ToHexStringLower(r.Head), r.Fault }),
+            Chains = reports.Select(r => new { r.UserId, r.Seals, r.Entries, r.Dropped, r.DroppedBefore, Head = Convert.ToHexStringLower(r.Head), r.Fault }),
         }, [
             .. reports.Select(r => r.Fault is null
-                ? $"{r.UserId}: {r.Seals} links, {r.Entries} entries, ends at {Convert.ToHexStringLower(r.Head)}"
+                ? $"{r.UserId}: {r.Seals} links, {r.Entries} entries{Dropped(r)}, ends at {Convert.ToHexStringLower(r.Head)}"
                 : $"{r.UserId}: does not hold: {r.Fault}"),
             $"{reports.Count} chains, {broken} broken, {erased} erased.",
         ]);
         return broken == 0 ? 0 : OperatorCommands.Refused;
     }
+
+    private static string Dropped(ChainReport report) => report.DroppedBefore is { } before
+        ? string.Create(CultureInfo.InvariantCulture, $" ({report.Dropped} more, of before {before.UtcDateTime:yyyy-MM}, were dropped)")
+        : "";
 }

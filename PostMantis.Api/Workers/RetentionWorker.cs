@@ -1,4 +1,5 @@
 using PostMantis.Core.Access;
+using PostMantis.Core.Audit;
 using PostMantis.Core.Queue;
 using PostMantis.Core.Retention;
 using PostMantis.Core.Webhooks;
@@ -16,6 +17,7 @@ internal sealed class RetentionWorker(IServiceScopeFactory scopes, WakeUp wakeUp
         await using var scope = scopes.CreateAsyncScope();
         await scope.ServiceProvider.GetRequiredService<Sweeper>().RunOnceAsync(ct);
         await scope.ServiceProvider.GetRequiredService<WebhookRetention>().RunOnceAsync(ct);
+        await scope.ServiceProvider.GetRequiredService<AuditRetention>().RunOnceAsync(ct);
         await scope.ServiceProvider.GetRequiredService<Sessions>().SweepAsync(ct);
         return false;
     }

@@ -12,9 +12,15 @@ using PostMantis.Core.Vault;
 namespace PostMantis.Core.Audit;
 
 /// <summary>What looking a chain through found.</summary>
+/// <param name="Seals">Links since the first, those that were dropped among them.</param>
 /// <param name="Entries">Entries that are there and covered.</param>
+/// <param name="Dropped">Entries that went with their months.</param>
+/// <param name="DroppedBefore">Where those months end; null: none was dropped.</param>
+/// <param name="LastId">The last entry that is covered.</param>
+/// <param name="Head">Where the chain ends.</param>
 /// <param name="Fault">What does not hold, and where; null: everything does.</param>
-public sealed record ChainReport(Guid UserId, int Seals, long Entries, byte[] Head, string? Fault);
+public sealed record ChainReport(Guid UserId, int Seals, long Entries, long Dropped, DateTimeOffset? DroppedBefore, Guid LastId,
+    byte[] Head, string? Fault);
 
 /// <summary>
 /// Links each user's audit entries into a chain, in batches after they were written, so that writing one costs nothing more; and
@@ -25,7 +31,7 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
 {
     private const int MostPerSeal = 1000;
     private const int MostUsers = 200;
-    private const long Lock = 0x504d_0002;
+    internal const long Lock = 0x504d_0002;
     private static readonly byte[] _start = new byte[SHA256.HashSizeInBytes];
 
     private readonly PostMantisDb _db = unit.Db;
@@ -39,17 +45,19 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
         var before = Ids.Lowest(now - options.Value.SealAfter);
         var ends = await _db.Database.SqlQuery<ChainEnd>($"""
             SELECT u.id AS user_id, coalesce(s.number, 0) AS number, coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AS last_id,
-                s.hash
+                s.hash, e.id AS next_id
             FROM users u LEFT JOIN LATERAL (
-                SELECT number, last_id, hash FROM audit_seals WHERE user_id = u.id ORDER BY number DESC LIMIT 1) s ON true
-            WHERE EXISTS (SELECT 1 FROM audit_entries e WHERE e.user_id = u.id
-                AND e.id > coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AND e.id < {before})
-            LIMIT {MostUsers}
+                (SELECT number, last_id, hash FROM audit_seals WHERE user_id = u.id ORDER BY number DESC LIMIT 1)
+                UNION ALL SELECT number, last_id, hash FROM audit_anchors WHERE user_id = u.id
+                ORDER BY number DESC LIMIT 1) s ON true
+            CROSS JOIN LATERAL (SELECT id FROM audit_entries WHERE user_id = u.id
+                AND id > coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AND id < {before} ORDER BY id LIMIT 1) e
+            LIMIT {MostUsers} FOR KEY SHARE OF u
             """).ToListAsync(cancel);
         foreach (var end in ends)
         {
             var previous = end.Hash ?? _start;
-            var batch = await ReadAsync(end.UserId, end.LastId, before, MostPerSeal, previous, cancel);
+            var batch = await ReadAsync(end.UserId, end.LastId, Earlier(before, MonthAfter(end.NextId)), MostPerSeal, previous, cancel);
             var id = Ids.New(now);
             _db.AuditSeals.Add(new AuditSeal
             {
@@ -68,23 +76,42 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
         return ends.Count;
     }, ct);
 
-    /// <summary>Looks through every chain, or one user's.</summary>
+    /// <summary>Looks through every chain.</summary>
+    /// <param name="until">Only links that end before this moment.</param>
     public async IAsyncEnumerable<ChainReport> VerifyAsync(
-        Guid? userId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
+        DateTimeOffset? until, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct)
     {
         var users = await _db.Database.SqlQuery<Guid>($"""
-            SELECT DISTINCT user_id AS "Value" FROM audit_seals WHERE {userId}::uuid IS NULL OR user_id = {userId} ORDER BY 1
+            SELECT user_id AS "Value" FROM audit_seals UNION SELECT user_id FROM audit_anchors ORDER BY 1
             """).ToListAsync(ct);
-        foreach (var user in users) yield return await VerifyOneAsync(user, ct);
+        foreach (var user in users)
+        {
+            ChainReport report;
+            AuditAnchor? anchor, now = await AnchorAsync(user, ct);
+            do
+            {
+                (anchor, report) = (now, await VerifyOneAsync(user, now, until, ct));
+
+                // A month that was dropped while we looked is no fault.
+                now = report.Fault is null ? anchor : await AnchorAsync(user, ct);
+            }
+            while (now?.Number != anchor?.Number);
+            yield return report;
+        }
     }
 
-    private async Task<ChainReport> VerifyOneAsync(Guid userId, CancellationToken ct)
+    private Task<AuditAnchor?> AnchorAsync(Guid userId, CancellationToken ct) =>
+        _db.AuditAnchors.AsNoTracking().SingleOrDefaultAsync(a => a.UserId == userId, ct);
+
+    private async Task<ChainReport> VerifyOneAsync(Guid userId, AuditAnchor? anchor, DateTimeOffset? until, CancellationToken ct)
     {
-        var (number, last, head, entries) = (0, Guid.Empty, _start, 0L);
-        string? fault = null;
-        await foreach (var link in _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId).OrderBy(s => s.Number)
-                           .AsAsyncEnumerable().WithCancellation(ct))
+        var (number, last, head, entries) = (anchor?.Number ?? 0, anchor?.LastId ?? Guid.Empty, anchor?.Hash ?? _start, 0L);
+        var fault = anchor is null ? null : await FaultOfAsync(anchor, ct);
+        var links = _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId);
+        if (until is { } moment && Ids.Lowest(moment) is var end) links = links.Where(s => s.LastId < end);
+        await foreach (var link in links.OrderBy(s => s.Number).AsAsyncEnumerable().WithCancellation(ct))
         {
+            if (fault is not null) break;
             number++;
             if (link.Number != number) fault = $"link {number} is missing";
             else if (!link.Previous.AsSpan().SequenceEqual(head)) fault = $"link {number} does not follow the one before it";
@@ -97,18 +124,27 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
                     fault = string.Create(CultureInfo.InvariantCulture,
                         $"the entries of link {number} are not those that were sealed ({found.Count} of {link.Entries})");
             }
-            if (fault is not null) break;
-            (last, head) = (link.LastId, link.Hash);
+            if (fault is null) (last, head) = (link.LastId, link.Hash);
         }
-        return new ChainReport(userId, number, entries, head, fault);
+        return new ChainReport(userId, number, entries, anchor?.Entries ?? 0, anchor?.Before, last, head, fault);
     }
 
-    private bool IsOurs(AuditSeal link)
+    private async Task<string?> FaultOfAsync(AuditAnchor anchor, CancellationToken ct)
+    {
+        if (!IsOurs(AuditAnchor.Sealed.Of(anchor.Id, anchor.UserId), anchor.Seal, anchor.Content()))
+            return "the anchor of what was dropped was not made by this instance";
+        var found = await ReadAsync(anchor.UserId, Guid.Empty, Next(anchor.LastId), 1, _start, ct);
+        return found.Count > 0 ? "there are entries among those that were dropped" : null;
+    }
+
+    private bool IsOurs(AuditSeal link) => IsOurs(AuditSeal.SealedHash.Of(link.Id, link.UserId), link.Seal, link.Hash);
+
+    private bool IsOurs(SealedPlace place, byte[] seal, byte[] content)
     {
         try
         {
-            using var hash = vault.Open(AuditSeal.SealedHash.Of(link.Id, link.UserId), link.Seal);
-            return CryptographicOperations.FixedTimeEquals(hash.AsSpan(), link.Hash);
+            using var opened = vault.Open(place, seal);
+            return CryptographicOperations.FixedTimeEquals(opened.AsSpan(), content);
         }
         catch (VaultException)
         {
@@ -154,6 +190,17 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
         if (bytes is not null) hash.AppendData(bytes);
     }
 
+    // No link reaches over the end of a month, so that the month can go without it.
+    private static Guid MonthAfter(Guid id)
+    {
+        var moment = Ids.MomentOf(id);
+        return Ids.Lowest(new DateTimeOffset(moment.Year, moment.Month, 1, 0, 0, 0, TimeSpan.Zero).AddMonths(1));
+    }
+
+    // In the order of Postgres, which is that of the bytes.
+    private static Guid Earlier(Guid one, Guid other) =>
+        one.ToByteArray(bigEndian: true).AsSpan().SequenceCompareTo(other.ToByteArray(bigEndian: true)) <= 0 ? one : other;
+
     private static Guid Next(Guid id)
     {
         var bytes = id.ToByteArray(bigEndian: true);
@@ -166,5 +213,5 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
 
     private sealed record Batch(Guid LastId, int Count, byte[] Hash);
 
-    private sealed record ChainEnd(Guid UserId, int Number, Guid LastId, byte[]? Hash);
+    private sealed record ChainEnd(Guid UserId, int Number, Guid LastId, byte[]? Hash, Guid NextId);
 }

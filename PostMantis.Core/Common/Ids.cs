@@ -34,6 +34,14 @@ public static class Ids
         return new Guid(bytes, bigEndian: true);
     }
 
+    /// <summary>The moment of an id, in whole milliseconds.</summary>
+    public static DateTimeOffset MomentOf(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        id.TryWriteBytes(bytes, bigEndian: true, out _);
+        return DateTimeOffset.FromUnixTimeMilliseconds((long)(BinaryPrimitives.ReadUInt64BigEndian(bytes) >> 16));
+    }
+
     /// <summary>A new id whose first 48 bits are <paramref name="now"/> in milliseconds.</summary>
     public static Guid New(DateTimeOffset now)
     {

@@ -5,11 +5,13 @@ namespace PostMantis.Core.Persistence;
 
 /// <summary>
 /// Keeps a table, partitioned by ranges of its time-ordered ids, in months: they are made ahead and dropped whole. What fits
-/// no month yet lies in the default partition and moves when its month is made.
+/// no month yet lies in the default partition and moves when its month is made. What was there before there were months may
+/// lie in one part, which counts as the last of its months.
 /// </summary>
 public sealed class MonthlyPartitions(UnitOfWork unit)
 {
     private const long LockKey = 0x506F_7374_4D20;
+    private const string Before = "_before_";
     private const int MonthsAhead = 2;
     private const int MonthsBack = 1;
 
@@ -22,26 +24,41 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
         {
             var present = await ReadAsync(table, token);
             List<string> over = [];
-            var first = new DateTimeOffset(now.UtcDateTime.Year, now.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
             await using var changes = unit.Batch();
-            for (var month = first.AddMonths(-MonthsBack); month <= first.AddMonths(MonthsAhead); month = month.AddMonths(1))
-            {
-                if (month.AddMonths(1) > now - keepFor && !present.Contains(NameOf(table, month))) Make(changes, table, month);
-            }
             var kept = now - keepFor;
-            foreach (var name in present.Where(name => MonthOf(table, name)?.AddMonths(1) <= kept))
+            Make(changes, table, present, now, kept);
+            foreach (var name in present.Where(name => EndOf(table, name) <= kept))
             {
                 if (!await IsNamedAsync(name, users, token)) over.Add(name);
             }
-            foreach (var name in over)
-            {
-                changes.Add($"ALTER TABLE {table} DETACH PARTITION {name}");
-                changes.Add($"DROP TABLE {name}");
-            }
+            Drop(changes, table, over);
             var free = string.Concat(users.Select(u => $" AND NOT EXISTS (SELECT FROM {u.Table} u WHERE u.{u.Column} = d.id)"));
             changes.Add($"DELETE FROM {table}_default d WHERE id < $1{free}", Ids.Lowest(kept));
             await changes.RunAsync(token);
         }, ct);
+
+    /// <summary>Makes the months around <paramref name="now"/>; answers where those that are there end, earliest first.</summary>
+    /// <param name="table">A name from code.</param>
+    public Task<IReadOnlyList<DateTimeOffset>> MakeAsync(string table, DateTimeOffset now, CancellationToken ct) =>
+        unit.RunAsync<IReadOnlyList<DateTimeOffset>>(async token =>
+        {
+            var present = await ReadAsync(table, token);
+            await using var changes = unit.Batch();
+            Make(changes, table, present, now, DateTimeOffset.MinValue);
+            await changes.RunAsync(token);
+            return [.. present.Select(name => EndOf(table, name)).OfType<DateTimeOffset>().Order()];
+        }, ct);
+
+    /// <summary>Drops everything before the end of a month.</summary>
+    /// <param name="table">A name from code.</param>
+    public Task DropAsync(string table, DateTimeOffset before, CancellationToken ct) => unit.RunAsync(async token =>
+    {
+        var present = await ReadAsync(table, token);
+        await using var changes = unit.Batch();
+        changes.Add($"DELETE FROM {table}_default WHERE id < $1", Ids.Lowest(before));
+        Drop(changes, table, present.Where(name => EndOf(table, name) <= before));
+        await changes.RunAsync(token);
+    }, ct);
 
     private async Task<bool> IsNamedAsync(string partition, (string Table, string Column)[] users, CancellationToken ct)
     {
@@ -67,6 +84,25 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
         return names;
     }
 
+    private static void Make(SqlBatch changes, string table, List<string> present, DateTimeOffset now, DateTimeOffset kept)
+    {
+        var first = new DateTimeOffset(now.UtcDateTime.Year, now.UtcDateTime.Month, 1, 0, 0, 0, TimeSpan.Zero);
+        var until = present.Where(name => IsBefore(table, name)).Select(name => EndOf(table, name)).Max();
+        for (var month = first.AddMonths(-MonthsBack); month <= first.AddMonths(MonthsAhead); month = month.AddMonths(1))
+        {
+            if (month.AddMonths(1) > kept && !(month < until) && !present.Contains(NameOf(table, month))) Make(changes, table, month);
+        }
+    }
+
+    private static void Drop(SqlBatch changes, string table, IEnumerable<string> names)
+    {
+        foreach (var name in names)
+        {
+            changes.Add($"ALTER TABLE {table} DETACH PARTITION {name}");
+            changes.Add($"DROP TABLE {name}");
+        }
+    }
+
     private static void Make(SqlBatch changes, string table, DateTimeOffset month)
     {
         var (name, from, to) = (NameOf(table, month), Ids.Lowest(month), Ids.Lowest(month.AddMonths(1)));
@@ -82,8 +118,14 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
     private static string NameOf(string table, DateTimeOffset month) =>
         string.Create(CultureInfo.InvariantCulture, $"{table}_{month:yyyy_MM}");
 
-    private static DateTimeOffset? MonthOf(string table, string name) =>
-        name.StartsWith(table + "_", StringComparison.Ordinal)
-        && DateTimeOffset.TryParseExact(name[(table.Length + 1)..], "yyyy_MM", CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal, out var month) ? month : null;
+    // What was there before there were months is named by where it ends.
+    private static bool IsBefore(string table, string name) => name.StartsWith(table + Before, StringComparison.Ordinal);
+
+    private static DateTimeOffset? EndOf(string table, string name)
+    {
+        if (!name.StartsWith(table + "_", StringComparison.Ordinal)) return null;
+        var before = IsBefore(table, name);
+        return DateTimeOffset.TryParseExact(name[(table.Length + (before ? Before.Length : 1))..], "yyyy_MM",
+            CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var month) ? month.AddMonths(before ? 0 : 1) : null;
+    }
 }

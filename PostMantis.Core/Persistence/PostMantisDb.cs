@@ -29,6 +29,7 @@ public sealed class PostMantisDb(DbContextOptions<PostMantisDb> options)
     public DbSet<Invitation> Invitations => Set<Invitation>();
     public DbSet<AuditEntry> AuditEntries => Set<AuditEntry>();
     public DbSet<AuditSeal> AuditSeals => Set<AuditSeal>();
+    public DbSet<AuditAnchor> AuditAnchors => Set<AuditAnchor>();
     public DbSet<AuditTombstone> AuditTombstones => Set<AuditTombstone>();
     public DbSet<Brand> Brands => Set<Brand>();
     public DbSet<Profile> Profiles => Set<Profile>();

@@ -73,7 +73,7 @@ public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, P
         await using var connection = await database.OpenConnectionAsync(ct);
         await EraseFilesAsync(userId, ct);
         var stone = await StoneAsync(userId, ct);
-        foreach (var table in PersonalTables.All.Where(t => t.Name is not ("users" or "audit_seals")))
+        foreach (var table in PersonalTables.All.Where(t => t.Name is not ("users" or "audit_seals" or "audit_anchors")))
         {
             // Names come from code. The keys first, so that a batch is found by them in every partition.
             var sql = $"DELETE FROM {table.Name} WHERE ({table.Key}) IN (SELECT {table.Key} FROM {table.Name} WHERE {table.Owner} LIMIT {table.Batch})";
@@ -87,8 +87,10 @@ public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, P
         }
         await unit.RunAsync(async cancel =>
         {
-            await _db.AuditSeals.Where(s => s.UserId == userId).ExecuteDeleteAsync(cancel);
+            // The user first: who is about to add a link to their chain has them locked.
             if (await _db.Users.Where(u => u.Id == userId).ExecuteDeleteAsync(cancel) == 0) return;
+            await _db.AuditSeals.Where(s => s.UserId == userId).ExecuteDeleteAsync(cancel);
+            await _db.AuditAnchors.Where(a => a.UserId == userId).ExecuteDeleteAsync(cancel);
             _db.AuditTombstones.Add(stone);
             await _db.SaveChangesAsync(cancel);
         }, ct);
@@ -101,7 +103,15 @@ public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, P
         var last = await _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId)
             .OrderByDescending(s => s.Number).FirstOrDefaultAsync(ct);
         var entries = await _db.AuditSeals.Where(s => s.UserId == userId).SumAsync(s => (long)s.Entries, ct);
-        return new AuditTombstone { Id = Ids.New(now), ErasedAt = now, Seals = last?.Number ?? 0, Entries = entries, Head = last?.Hash };
+        var anchor = await _db.AuditAnchors.AsNoTracking().SingleOrDefaultAsync(a => a.UserId == userId, ct);
+        return new AuditTombstone
+        {
+            Id = Ids.New(now),
+            ErasedAt = now,
+            Seals = last?.Number ?? anchor?.Number ?? 0,
+            Entries = entries + (anchor?.Entries ?? 0),
+            Head = last?.Hash ?? anchor?.Hash,
+        };
     }
 
     private async Task EraseFilesAsync(Guid userId, CancellationToken ct)

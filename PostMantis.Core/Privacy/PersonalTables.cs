@@ -64,6 +64,7 @@ internal static class PersonalTables
         new("user_logins", Key: "login_provider, provider_key"),
         new("user_claims"),
         new("audit_seals") { Secrets = ["seal"] },
+        new("audit_anchors") { Secrets = ["seal"] },
         new("audit_entries", Key: "user_id, id"),
         new("users", "id = $1") { Secrets = ["password_hash", "security_stamp", "concurrency_stamp"] },
     ];

@@ -62,6 +62,40 @@ public sealed class SchemaTests(PostgresServer postgres)
             $"""SELECT count(*)::int AS "Value" FROM events WHERE data @> {data}::jsonb""").SingleAsync(ct));
     }
 
+    [Fact]
+    public async Task Audit_entries_become_one_part_and_months_and_one_table_again()
+    {
+        const string before = "20261128140834_AuditChain";
+        var ct = TestContext.Current.CancellationToken;
+        await using var db = Open(await postgres.CreateDatabaseAsync());
+        var migrator = db.GetService<IMigrator>();
+        var now = TimeProvider.System.GetUtcNow();
+        var first = new DateTimeOffset(now.Year, now.Month, 1, 0, 0, 0, TimeSpan.Zero);
+        Assert.Equal([$"audit_entries_{first:yyyy_MM}", $"audit_entries_{first.AddMonths(1):yyyy_MM}",
+            $"audit_entries_{first.AddMonths(2):yyyy_MM}", "audit_entries_default"], await PartsAsync());
+
+        // As it lay there, with what clocks that were ahead wrote.
+        await migrator.MigrateAsync(before, ct);
+        DateTimeOffset[] moments = [now.AddDays(-400), first, now, first.AddMonths(1), first.AddYears(1)];
+        foreach (var at in moments)
+        {
+            await db.Database.ExecuteSqlAsync($"""
+                INSERT INTO audit_entries (id, user_id, actor_type, action, subject_type, subject_id, created_at)
+                VALUES ({Ids.New(at)}, {Guid.Empty}, 'system', 'a', 'b', {Guid.Empty}, {at})
+                """, ct);
+        }
+        await migrator.MigrateAsync(null, ct);
+        var old = $"audit_entries_before_{first.AddMonths(1):yyyy_MM}";
+        Assert.Equal([old, old, old, $"audit_entries_{first.AddMonths(1):yyyy_MM}", "audit_entries_default"],
+            await db.Database.SqlQuery<string>($"""SELECT tableoid::regclass::text AS "Value" FROM audit_entries ORDER BY id""").ToListAsync(ct));
+        await migrator.MigrateAsync(before, ct);
+        Assert.Equal(moments.Length, await db.Database.SqlQuery<int>($"""SELECT count(*)::int AS "Value" FROM audit_entries""").SingleAsync(ct));
+
+        Task<List<string>> PartsAsync() => db.Database.SqlQuery<string>($"""
+            SELECT inhrelid::regclass::text AS "Value" FROM pg_inherits WHERE inhparent = 'audit_entries'::regclass ORDER BY 1
+            """).ToListAsync(ct);
+    }
+
     private static PostMantisDb Open(string connectionString)
     {
         var options = new DbContextOptionsBuilder<PostMantisDb>();
