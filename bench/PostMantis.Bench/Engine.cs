@@ -158,8 +158,10 @@ internal sealed class Engine : IAsyncDisposable
     /// <summary>Waits until nothing is left to publish.</summary>
     public async Task DrainedAsync()
     {
-        while (await ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM work_items WHERE kind = 'publish')"))
-            await Task.Delay(TimeSpan.FromMilliseconds(25), _time);
+        // Asked less and less often: past what was drained, the question is not cheap.
+        for (var wait = 1; await ScalarAsync<bool>("SELECT EXISTS (SELECT 1 FROM work_items WHERE kind = 'publish')");
+            wait = Math.Min(wait * 2, 128))
+            await Task.Delay(TimeSpan.FromMilliseconds(wait), _time);
     }
 
     /// <summary>Waits until every event has its number.</summary>

@@ -90,10 +90,12 @@ internal static class EngineMeasurements
     {
         const int deliveries = 10_000;
         await engine.RestAsync();
+        await engine.ForgetProfileAsync();
         var due = DateTimeOffset.FromUnixTimeSeconds(_time.GetUtcNow().ToUnixTimeSeconds() + 5);
         await engine.LayAsync(deliveries, due);
         engine.Wake();
         await engine.DrainedAsync();
+        report.Profile = await engine.ProfileAsync();
         report.AddTimes($"burst of {deliveries}, lateness, {scale}", await engine.NumbersAsync(
             $"SELECT lateness_ms::float8 FROM deliveries WHERE scheduled_at = '{due:O}'"), ("p99", 2500));
         await engine.NumberedAsync();
