@@ -19,6 +19,14 @@ public sealed class SchemaTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task No_connection_of_ours_lets_Postgres_compile_statements()
+    {
+        await using var source = PersistenceSetup.Open(await postgres.CreateDatabaseAsync());
+        await using var command = source.CreateCommand("SHOW jit");
+        Assert.Equal("off", await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task Every_table_and_column_is_snake_case()
     {
         await using var connection = new NpgsqlConnection(await postgres.CreateDatabaseAsync());
