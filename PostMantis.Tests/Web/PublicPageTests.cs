@@ -69,6 +69,16 @@ public sealed class PublicPageTests
             using var answer = await host.Client.GetAsync(new Uri(link, UriKind.Relative));
             Assert.True((int)answer.StatusCode < 400, $"{link}: {answer.StatusCode}");
         }
+        foreach (var document in DocumentLibrary.Files.Values.Where(d => d.Text.Contains("```mermaid", StringComparison.Ordinal)))
+        {
+            var html = DocumentPages.Find(document.Name[..^3])!.Html;
+            Assert.DoesNotContain("mermaid", html, StringComparison.Ordinal);
+            var arrows = System.Text.RegularExpressions.Regex.Count(document.Text, "^  .*(-->|->>)", System.Text.RegularExpressions.RegexOptions.Multiline);
+            var shown = System.Text.RegularExpressions.Regex.Matches(html, "<figure class=\"diagram\">.*?</figure>", System.Text.RegularExpressions.RegexOptions.Singleline)
+                .Sum(figure => figure.Value.Split("<tr>").Length - 2);
+            Assert.Equal(arrows, shown);
+        }
+        Assert.Contains("<span class=\"state\">sequencer: number, message and work item in one transaction</span>", DocumentPages.Find("webhooks")!.Html, StringComparison.Ordinal);
         Assert.DoesNotContain("<script", DocumentPages.Find("agents")!.Html, StringComparison.OrdinalIgnoreCase);
         using var missing = await host.Client.GetAsync(new Uri("/docs/no-such-page", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);

@@ -52,6 +52,7 @@ internal static class DocumentPages
         var renderer = new HtmlRenderer(html);
         _pipeline.Setup(renderer);
         renderer.ObjectRenderers.ReplaceOrAdd<HtmlTableRenderer>(new ScrollingTable());
+        renderer.ObjectRenderers.ReplaceOrAdd<CodeBlockRenderer>(new DiagramTable());
         renderer.Render(parsed);
 
         // A heading without words is none.
