@@ -74,7 +74,7 @@ internal sealed class PlannedArtifacts
         {
             null => null,
             { Status: ArtifactStatus.Reserved } => new Issue(at, Rule.NotReady, "Its bytes have not all come.",
-                Fix: "Send them, then POST /uploads/complete."),
+                Fix: "Finish the upload (POST /uploads/complete), or take the file away."),
             { Status: ArtifactStatus.Failed, Error: { } error } => new Issue(at, Rule.Excluded,
                 $"This file was refused: {error.Message}", Limit: error.Limit, Actual: error.Actual, Unit: error.Unit),
             { Status: ArtifactStatus.Expired } => new Issue(at, Rule.Excluded, "Its bytes did not come in time.",

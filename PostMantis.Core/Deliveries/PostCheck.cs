@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using PostMantis.Core.Common;
 using PostMantis.Core.Media.Conversion;
 using PostMantis.Core.Providers;
@@ -33,7 +34,12 @@ public sealed record ProfileCheck(
     DeliveryContent Content,
     TextCheck? Text,
     IReadOnlyList<MediaCheck> Media,
-    BudgetCheck? Budget);
+    BudgetCheck? Budget)
+{
+    /// <summary>Every budget that holds it back or is near to it, the tightest first: for people.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<BudgetCheck> Near { get; init; } = [];
+}
 
 /// <summary>How long the body is, counted as the network does.</summary>
 public sealed record TextCheck(int Count, int Limit, TextUnit Unit);
@@ -59,4 +65,14 @@ public sealed record MediaTarget(string MimeType, int? Width, int? Height, long?
 /// <param name="Taken">Used and planned by then.</param>
 /// <param name="NextFreeAt">When there is room again; null while there is some.</param>
 public sealed record BudgetCheck(
-    string Rule, DateTimeOffset At, int? Limit, int? Taken, int Left, DateTimeOffset? NextFreeAt);
+    string Rule, DateTimeOffset At, int? Limit, int? Taken, int Left, DateTimeOffset? NextFreeAt)
+{
+    // The last fifth.
+    private const int NearShare = 5;
+
+    /// <summary>Whether nothing is left of it, or little.</summary>
+    internal bool IsNear => Limit is not { } limit || Left * NearShare <= limit;
+
+    internal static BudgetCheck Of(BudgetOutlook outlook) =>
+        new(outlook.Rule, outlook.Moment, outlook.Limit, outlook.Taken, outlook.Left, outlook.FreeAt);
+}

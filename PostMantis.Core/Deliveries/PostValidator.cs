@@ -62,15 +62,16 @@ public sealed class PostValidator(UnitOfWork unit, PostAcceptor acceptor, Provid
         IReadOnlyList<PlannedMedia> media, IEnumerable<BudgetOutlook> outlooks)
     {
         var rules = catalog.TryGet(profile.Provider, out var provider) ? provider.RulesOf(profile.Facts) : null;
-        var tightest = outlooks.OrderBy(o => o.Left).ThenByDescending(o => o.FreeAt).FirstOrDefault();
+        List<BudgetCheck> budgets = [.. outlooks.OrderBy(o => o.Left).ThenByDescending(o => o.FreeAt).Select(BudgetCheck.Of)];
         return new ProfileCheck(profile.Id, profile.Name, profile.Provider,
             issues.TrueForAll(issue => issue.Severity != Severity.Error), moment,
             [.. issues.Take(ProblemException.MostIssues)], delivery.Content,
             rules is null ? null : new TextCheck(TextCount.Of(delivery.Content.Body ?? "", rules), rules.MaxText, rules.Unit),
             [.. media.Select(m => new MediaCheck(m.Pointer, m.Item.ArtifactId, m.Plan?.Verdict, MediaTarget.Of(m.Plan?.Recipe)))],
-            tightest is null
-                ? null
-                : new BudgetCheck(tightest.Rule, tightest.Moment, tightest.Limit, tightest.Taken, tightest.Left, tightest.FreeAt));
+            budgets.FirstOrDefault())
+        {
+            Near = budgets.FindAll(budget => budget.IsNear),
+        };
     }
 
     private static (Post Post, List<Delivery> Deliveries) Lay(Caller caller, Guid id, PostPlan plan, DateTimeOffset now)

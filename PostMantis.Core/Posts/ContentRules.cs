@@ -79,12 +79,12 @@ public static class ContentRules
             .DefaultIfEmpty(rules.MaxText).Min();
         if (sent.Body is { } body && TooLong(body, longest) is { } length)
             yield return At(bodyAt, Rule.TooLong, $"{provider.DisplayName} takes at most {longest}.",
-                "Shorten it, or give this profile its own body in overrides.", longest, length,
+                "Shorten it, or give this profile a text of its own.", longest, length,
                 CamelCase.Of(rules.Unit));
         if (sent.Body is not null && sent.Body.AsSpan().IndexOfAny(rules.ExcludedCharacters) >= 0)
             yield return At(bodyAt, Rule.Excluded,
                 $"{provider.DisplayName} takes no {string.Join(" and no ", rules.ExcludedCharacters.ToCharArray())} in text.",
-                "Leave them out, or give this profile its own body in overrides.");
+                "Leave them out, or give this profile a text of its own.");
 
         foreach (var (listAt, list, media) in Lists(sent, rules, mediaAt))
         {

@@ -39,7 +39,7 @@ public sealed class FormErrors
         {
             var field = fields.FirstOrDefault(entry =>
                 issue.Pointer.StartsWith(entry.Pointer, StringComparison.Ordinal)).Field ?? "";
-            errors.Add(field, issue.Fix is null ? issue.Message : $"{issue.Message} {issue.Fix}");
+            errors.Add(field, IssueWords.Of(issue));
         }
         return errors.Any ? errors : errors.Add("", problem.Message);
     }

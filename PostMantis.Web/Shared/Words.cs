@@ -23,13 +23,16 @@ public static class Words
         _ => string.Create(CultureInfo.InvariantCulture, $"{span.TotalDays:0} days"),
     };
 
-    /// <summary>A body cut to one or two lines.</summary>
+    /// <summary>A body cut to one or two lines, behind a word where one ends near.</summary>
     public static string Excerpt(string? body, int length = 140)
     {
         if (string.IsNullOrWhiteSpace(body)) return "(no text)";
         var line = string.Join(' ', body.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         if (line.Length <= length) return line;
-        var cut = char.IsHighSurrogate(line[length - 1]) ? length - 1 : length;
-        return $"{line[..cut].TrimEnd()}…";
+        var cut = line.LastIndexOf(' ', length);
+
+        // A long word, an address or a script without spaces is cut within.
+        if (cut < length * 2 / 3) cut = char.IsHighSurrogate(line[length - 1]) ? length - 1 : length;
+        return $"{line[..cut].TrimEnd(' ', ',', ';', ':', '–', '-')}…";
     }
 }

@@ -86,7 +86,7 @@ internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient clien
         var issues = StrictOptions.Check(OptionsSchema, options);
         if (options.Flag("brandedContent") == true && options.Text("privacyLevel") == "selfOnly")
             issues.Add(new Issue("/brandedContent", Rule.Excluded, "A paid partnership cannot be seen by its creator alone.",
-                Fix: "Choose another privacyLevel."));
+                Fix: "Choose another privacy level."));
         return issues;
     }
 

@@ -40,7 +40,7 @@ internal sealed class CalendarDesk(PostEditor editor, PostReader posts, TimeProv
         }
         catch (ProblemException problem)
         {
-            return Said(problem.Issues.Count > 0 ? $"{problem.Issues[0].Message} {problem.Issues[0].Fix}" : problem.Message,
+            return Said(problem.Issues.Count > 0 ? IssueWords.Of(problem.Issues[0], zone) : problem.Message,
                 problem.Code == ProblemCode.NotFound ? StatusCodes.Status404NotFound : StatusCodes.Status400BadRequest);
         }
     }

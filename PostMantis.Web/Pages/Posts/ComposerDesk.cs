@@ -107,7 +107,7 @@ internal sealed class ComposerDesk(ComposerProfiles profiles, ArtifactReader art
         }
         catch (ProblemException problem) when (problem.Code != ProblemCode.NotFound)
         {
-            (model.Errors, model.IsDuplicate) = (PostForm.ErrorsOf(problem), problem.Code == ProblemCode.DuplicatePost);
+            (model.Errors, model.IsDuplicate) = (model.Form.ErrorsOf(problem), problem.Code == ProblemCode.DuplicatePost);
             return null;
         }
     }

@@ -247,11 +247,11 @@ internal sealed class PostForm
     }
 
     /// <summary>Each issue of a refused operation beside the field it is about.</summary>
-    public static FormErrors ErrorsOf(ProblemException problem)
+    public FormErrors ErrorsOf(ProblemException problem)
     {
         var errors = new FormErrors();
         foreach (var issue in problem.Issues.Where(issue => issue.Severity == Severity.Error))
-            errors.Add(FieldOf(issue), issue.Fix is null ? issue.Message : $"{issue.Message} {issue.Fix}");
+            errors.Add(FieldOf(issue), IssueWords.Of(issue, Zone));
         return errors.Any ? errors : errors.Add("", problem.Message);
     }
 
