@@ -21,8 +21,11 @@ public sealed class BarrierTests
             v.nodes.map(n => n.target.join(' ') + ' ' + n.any.map(a => a.message).join(' ')).join(' | ') + ')')))
         """;
 
+    // Everything that comes before somebody sees a page for the first time, as it comes over the wire.
+    private const int MostBytes = 200_000;
+
     [Fact]
-    public async Task No_page_has_a_barrier_or_breaks_its_policy_in_either_theme_at_either_width()
+    public async Task No_page_has_a_barrier_is_heavy_or_breaks_its_policy_in_either_theme_at_either_width()
     {
         await using var world = await LivedInWorld.StartAsync();
         var ada = await world.LiveAsync("ada");
@@ -32,8 +35,13 @@ public sealed class BarrierTests
         var axe = await File.ReadAllTextAsync(await NodeTools.FileAsync("axe-core", "axe.min.js"), TestContext.Current.CancellationToken);
         var devTools = await page.Context.NewCDPSessionAsync(page);
 
+        await devTools.SendAsync("Network.enable");
+        double bytes = 0;
+        devTools.Event("Network.loadingFinished").OnEvent += (_, loaded) => bytes += loaded!.Value.GetProperty("encodedDataLength").GetDouble();
+
         List<string> found = [];
         var isSignedIn = false;
+        double most = 0;
         foreach (var entry in PageList.Of(world.Host).OrderByDescending(e => e.IsPublic))
         {
             if (!entry.IsPublic && !isSignedIn)
@@ -41,7 +49,11 @@ public sealed class BarrierTests
                 await SignInAsync(page, ada);
                 isSignedIn = true;
             }
+            await devTools.SendAsync("Network.clearBrowserCache");
+            bytes = 0;
             var answer = await page.GotoAsync(entry.Of(ada));
+            most = Math.Max(most, bytes);
+            if (bytes > MostBytes) found.Add($"{entry.Path} weighs {bytes} bytes");
             if (answer!.Status != entry.Status) found.Add($"{entry.Path} answers {answer.Status}");
             if (!entry.IsPublic && new Uri(page.Url).AbsolutePath is "/sign-in" or "/welcome") found.Add($"{entry.Path} leads to sign-in");
             await EvaluateAsync(axe);
@@ -62,6 +74,8 @@ public sealed class BarrierTests
             complaints.Clear();
         }
         Assert.True(found.Count == 0, string.Join('\n', found));
+        Assert.True(most > 50_000, $"What pages weigh is read: {most}");
+        TestContext.Current.TestOutputHelper?.WriteLine($"The heaviest page weighs {most} bytes.");
 
         // Not by the page's own means: its policy forbids what axe would need there.
         async Task<string> EvaluateAsync(string expression)
