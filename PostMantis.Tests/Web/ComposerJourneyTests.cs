@@ -1,8 +1,10 @@
 using System.Text.RegularExpressions;
+using ImageMagick;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;
 using PostMantis.Core.Access;
 using PostMantis.Core.Posts;
+using PostMantis.Tests.Media.Inspection;
 using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Web;
@@ -13,7 +15,8 @@ public sealed partial class ComposerJourneyTests
     [Fact]
     public async Task A_person_writes_sees_what_networks_say_and_schedules_with_the_keyboard()
     {
-        await using var host = await PostMantisHost.StartAsync(movedClock: false);
+        var folder = Directory.CreateTempSubdirectory("postmantis-composer");
+        await using var host = await PostMantisHost.StartAsync(new Dictionary<string, string?> { ["DataDirectory"] = folder.FullName }, movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address);
         await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
@@ -42,6 +45,19 @@ public sealed partial class ComposerJourneyTests
         await Assertions.Expect(page.Locator("[data-part=verdict]")).ToHaveTextAsync("All 2 profiles ready");
         await Assertions.Expect(page.Locator(".look[data-provider=threads] .look-link")).ToHaveTextAsync("#threads");
 
+        // A file that is described at once is shown as readers see it, and placed when its field is left.
+        await page.Locator("#files").SetInputFilesAsync(new FilePayload
+        {
+            Name = "card.png", MimeType = "image/png", Buffer = MediaCorpus.Image(MagickFormat.Png, 600, 400),
+        });
+        await page.GetByLabel("What card.png shows").FillAsync("The card");
+        await Assertions.Expect(page.Locator(".look[data-provider=linkedin] .look-file")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByLabel("On every profile")).ToHaveCountAsync(0);
+        await text.FocusAsync();
+        await Assertions.Expect(page.GetByLabel("On every profile")).ToBeCheckedAsync();
+        await Assertions.Expect(page.GetByLabel("What card.png shows")).ToHaveValueAsync("The card");
+        await page.GetByLabel("Remove card.png").CheckAsync();
+
         // It is kept by itself, once, under an address of its own.
         await Assertions.Expect(page.Locator("[data-saved]")).ToContainTextAsync("Draft saved");
         await Assertions.Expect(page).ToHaveURLAsync(EditAddress());
@@ -60,6 +76,7 @@ public sealed partial class ComposerJourneyTests
         Assert.Equal(new DateTimeOffset(2027, 10, 31, 1, 30, 0, TimeSpan.Zero), post.ScheduledAt);
         Assert.Equal("Short, for #threads", Assert.Single(post.Content.Overrides).Value.Body);
         Assert.Empty(complaints);
+        folder.Delete(recursive: true);
     }
 
     [GeneratedRegex(@"/posts/[0-9a-f-]{36}/edit$")]

@@ -32,20 +32,23 @@ async function check() {
     if (!answer.ok || asked !== written) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
     if (asked !== written) return;
-    for (const part of fresh.querySelectorAll('[data-part]')) put(part);
-    filesMoved = false;
+    const left = [...fresh.querySelectorAll('[data-part]')].filter(part => !put(part));
+    filesMoved &&= left.some(isFiles);
   } catch (error) {
     if (error.name !== 'AbortError') throw error;
   }
 }
 
+const isFiles = part => part.dataset.part === 'media' || part.dataset.part.startsWith('files-');
+
+// False: somebody is writing there; it is put when they are elsewhere.
 function put(part) {
-  const name = part.dataset.part;
-  const isFiles = name === 'media' || name.startsWith('files-');
-  if (isFiles && !filesMoved) return;
-  const place = form.querySelector(`[data-part="${CSS.escape(name)}"]`);
-  if (!place || (place.contains(document.activeElement) && document.activeElement.matches('input, select, textarea'))) return;
+  if (isFiles(part) && !filesMoved) return true;
+  const place = form.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+  if (!place) return true;
+  if (place.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) return false;
   if (place.innerHTML !== part.innerHTML) place.replaceChildren(...part.childNodes);
+  return true;
 }
 
 // Each chosen profile has its panel; what its account may choose is asked for once, when it is chosen.
@@ -140,6 +143,12 @@ form.addEventListener('input', event => {
   }
   if (field.name === 'everywhere') filesMoved = true;
   changed();
+});
+// What could not be put while somebody wrote there.
+form.addEventListener('focusout', () => {
+  if (!filesMoved) return;
+  clearTimeout(checkTimer);
+  checkTimer = setTimeout(check, 300);
 });
 form.addEventListener('pm:files', () => {
   filesMoved = true;
