@@ -49,10 +49,11 @@ public sealed class CalendarReader(PostMantisDb db)
                 WHERE user_id = {userId} AND scheduled_at >= day.since AND scheduled_at < day.until
                     AND ({any} OR status = ANY({states}) OR outcome = ANY({outcomes}))
                     AND (({profileId}::uuid IS NULL AND {provider}::text IS NULL AND {brandId}::uuid IS NULL) OR EXISTS (
-                        SELECT 1 FROM deliveries d LEFT JOIN profiles pr ON pr.id = d.profile_id
+                        SELECT 1 FROM deliveries d
                         WHERE d.post_id = posts.id AND ({profileId}::uuid IS NULL OR d.profile_id = {profileId})
                             AND ({provider}::text IS NULL OR d.provider = {provider})
-                            AND ({brandId}::uuid IS NULL OR pr.brand_id = {brandId})))
+                            AND ({brandId}::uuid IS NULL OR d.profile_id = ANY(ARRAY(
+                                SELECT pr.id FROM profiles pr WHERE pr.user_id = {userId} AND pr.brand_id = {brandId})))))
                 ORDER BY scheduled_at, id LIMIT {most}) p
             ORDER BY day.n, p.scheduled_at, p.id
             """).ToListAsync(ct);

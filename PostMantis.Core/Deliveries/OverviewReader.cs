@@ -85,10 +85,9 @@ public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> 
         """;
 
     private const string SlotsSql = """
-        SELECT floor(extract(epoch FROM coalesce(published_at, failed_at) - $3) / $4)::int AS slot,
+        SELECT date_bin($4, coalesce(published_at, failed_at), $3) AS slot,
             (count(*) FILTER (WHERE status <> 'failed'))::int, (count(*) FILTER (WHERE status = 'failed'))::int,
-            percentile_disc(0.5) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE status <> 'failed'),
-            percentile_disc(0.95) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE status <> 'failed')
+            percentile_disc(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE status <> 'failed')
         FROM deliveries
         WHERE user_id = $1 AND status IN ('published', 'incomplete', 'failed') AND updated_at >= $3
             AND coalesce(published_at, failed_at) >= $3
@@ -130,7 +129,7 @@ public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> 
         var from = end - length * count;
         await using var batch = new SqlBatch(db);
         Add(batch, CountsSql, caller.UserId, brandId, midnight, now.AddDays(-1), now.AddDays(-7));
-        Add(batch, SlotsSql, caller.UserId, brandId, from, length.TotalSeconds);
+        Add(batch, SlotsSql, caller.UserId, brandId, from, length);
         Add(batch, EndingSql, caller.UserId, brandId, now + connections.Value.ExpiringAhead, MostCounted, MostEnding);
         await using var rows = await batch.ReadAsync(ct);
         await rows.ReadAsync(ct);
@@ -150,10 +149,11 @@ public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> 
         while (await rows.ReadAsync(ct))
         {
             // A clock of another replica may be ahead of ours.
-            var i = Math.Min(rows.GetInt32(0), count - 1);
+            var i = Math.Min((int)((rows.TimeOrNull(0)!.Value - from) / length), count - 1);
+            var lateness = rows.IsDBNull(3) ? [] : await rows.GetFieldValueAsync<long?[]>(3, ct);
             slots[i] = slots[i] with
             {
-                Published = rows.GetInt32(1), Failed = rows.GetInt32(2), Lateness = Span(rows, 3), MostLateness = Span(rows, 4),
+                Published = rows.GetInt32(1), Failed = rows.GetInt32(2), Lateness = Span(lateness, 0), MostLateness = Span(lateness, 1),
             };
         }
         await rows.NextResultAsync(ct);
@@ -172,6 +172,6 @@ public sealed class OverviewReader(PostMantisDb db, IOptions<ConnectionOptions> 
         foreach (var value in more) parameters.AddWithValue(value);
     }
 
-    private static TimeSpan? Span(NpgsqlDataReader rows, int column) =>
-        rows.IsDBNull(column) ? null : TimeSpan.FromMilliseconds(rows.GetInt64(column));
+    private static TimeSpan? Span(long?[] lateness, int which) =>
+        lateness.Length > which && lateness[which] is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
 }

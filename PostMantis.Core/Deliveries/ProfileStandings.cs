@@ -80,16 +80,9 @@ public sealed class ProfileStandings(PostMantisDb db)
             c.RefreshTokenExpiresAt,
             c.RefreshedAt,
             c.LastRefreshError,
-            Waiting = db.Deliveries.Where(d => d.ProfileId == p.Id && d.Status == DeliveryStatus.Pending
-                && db.Posts.Any(o => o.Id == d.PostId && o.AcceptedAt != null)).Take(MostCounted).Count(),
-            FirstWaiting = db.Deliveries.Where(d => d.ProfileId == p.Id && d.Status == DeliveryStatus.Pending
-                && db.Posts.Any(o => o.Id == d.PostId && o.AcceptedAt != null)).OrderBy(d => d.ScheduledAt).Select(d => d.ScheduledAt).FirstOrDefault(),
-            AtRisk = db.Deliveries.Where(d => d.ProfileId == p.Id && d.Status == DeliveryStatus.Pending
-                && (p.Status == ProfileStatus.ReauthRequired
-                    || d.ScheduledAt >= (c.CanRenew ? c.RefreshTokenExpiresAt : c.AccessTokenExpiresAt))
-                && db.Posts.Any(o => o.Id == d.PostId && o.AcceptedAt != null)).Take(MostCounted).Count(),
             Siblings = db.Profiles.Count(s => s.ConnectionId == c.Id && s.Id != p.Id && s.Status != ProfileStatus.Disconnected),
         }).OrderBy(r => r.Profile.CreatedAt).ThenBy(r => r.Profile.Id).ToListAsync(ct);
+        var waiting = await WaitingAsync([.. rows.Select(r => r.Profile.Id)], ct);
         return rows.ConvertAll(r => new ProfileStanding
         {
             Profile = ProfileResource.From(r.Profile),
@@ -99,10 +92,29 @@ public sealed class ProfileStandings(PostMantisDb db)
             TokenEndsAt = r.AccessTokenExpiresAt,
             RenewedAt = r.RefreshedAt,
             RenewalError = r.LastRefreshError,
-            Waiting = r.Waiting,
-            FirstWaiting = r.FirstWaiting,
-            AtRisk = r.AtRisk,
+            Waiting = waiting[r.Profile.Id].Count,
+            FirstWaiting = waiting[r.Profile.Id].First,
+            AtRisk = waiting[r.Profile.Id].AtRisk,
             Siblings = r.Siblings,
         });
     }
+
+    // The latest are looked at: they hold all that are at risk, as far as they are counted. The three conditions on posts are
+    // those of an index that has nothing else.
+    private async Task<Dictionary<Guid, Depending>> WaitingAsync(Guid[] profiles, CancellationToken ct) =>
+        await db.Database.SqlQuery<Depending>($"""
+            SELECT p.id, w.count, w.at_risk, CASE WHEN w.count < {MostCounted} THEN w.first ELSE (
+                SELECT d.scheduled_at FROM deliveries d JOIN posts o ON o.id = d.post_id
+                WHERE d.profile_id = p.id AND d.status = 'pending' AND o.accepted_at IS NOT NULL AND o.completed_at IS NULL AND o.canceled_at IS NULL
+                ORDER BY d.scheduled_at LIMIT 1) END AS first
+            FROM profiles p JOIN connections c ON c.id = p.connection_id CROSS JOIN LATERAL (
+                SELECT count(*)::int AS count, min(d.scheduled_at) AS first, (count(*) FILTER (WHERE p.status = 'reauth_required'
+                    OR d.scheduled_at >= CASE WHEN c.can_renew THEN c.refresh_token_expires_at ELSE c.access_token_expires_at END))::int AS at_risk
+                FROM (SELECT d.scheduled_at FROM deliveries d JOIN posts o ON o.id = d.post_id
+                    WHERE d.profile_id = p.id AND d.status = 'pending' AND o.accepted_at IS NOT NULL AND o.completed_at IS NULL AND o.canceled_at IS NULL
+                    ORDER BY d.scheduled_at DESC LIMIT {MostCounted}) d) w
+            WHERE p.id = ANY({profiles})
+            """).ToDictionaryAsync(d => d.Id, ct);
+
+    private sealed record Depending(Guid Id, int Count, int AtRisk, DateTimeOffset? First);
 }

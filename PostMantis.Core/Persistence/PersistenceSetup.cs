@@ -61,6 +61,7 @@ public static class PersistenceSetup
     {
         const string Sql = "SET jit = off";
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        builder.ConfigureTracing(tracing => tracing.ConfigureCommandFilter(command => command.CommandText != Sql));
         builder.UsePhysicalConnectionInitializer(
             connection =>
             {
