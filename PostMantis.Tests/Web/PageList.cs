@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Components.Endpoints;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using PostMantis.Tests.Support;
@@ -64,12 +63,13 @@ internal static class PageList
     /// <summary>Every page that the host maps; fails when one has no entry above, or an entry no page.</summary>
     public static IReadOnlyList<PageEntry> Of(PostMantisHost host)
     {
-        var routes = host.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(e => e.Metadata.GetMetadata<ComponentTypeMetadata>() is not null)
-            .Select(e => $"/{e.RoutePattern.RawText!.TrimStart('/')}").Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal);
-        Assert.Equal(_entries.Keys.Order(StringComparer.Ordinal), routes);
+        Assert.Equal(_entries.Keys.Order(StringComparer.Ordinal), RoutesOf(host));
         return [.. _entries.Values];
     }
+
+    /// <summary>Every page by its pattern.</summary>
+    public static IReadOnlyList<string> RoutesOf(PostMantisHost host) =>
+        DashboardRoutes.Of([host.Services.GetRequiredService<EndpointDataSource>()]);
 }
 
 /// <summary>One page.</summary>
