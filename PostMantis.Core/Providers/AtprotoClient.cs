@@ -23,7 +23,7 @@ internal sealed class AtprotoClient(AtprotoSettings settings, ProviderTransport 
     // A hint only: a server that wants another nonce says so.
     private readonly ConcurrentDictionary<string, string> _nonces = new();
 
-    public static ProviderErrors Errors { get; } = new("Bluesky");
+    public static ProviderErrors Errors { get; } = new AtprotoErrors();
 
     public static Uri Xrpc(Uri server, string call) => new(server, "/xrpc/" + call);
 
@@ -80,20 +80,22 @@ internal sealed class AtprotoClient(AtprotoSettings settings, ProviderTransport 
             return null;
         }
     }
+}
 
-    /// <summary>What an answer that is no yes means.</summary>
-    public static DeliveryError ErrorOf(ProviderAnswer answer) => (answer.Status, answer.Code) switch
+/// <summary>What refusals of the AT Protocol's servers mean.</summary>
+internal sealed class AtprotoErrors() : ProviderErrors("Bluesky")
+{
+    protected override DeliveryError? Own(ProviderAnswer answer, bool isFile) => (answer.Status, answer.Code) switch
     {
-        (null or >= HttpStatusCode.InternalServerError, _) => Errors.Unavailable(answer),
-        (>= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices, _) => Errors.Unavailable(answer),
-        (_, "ExpiredToken" or "invalid_token") => Errors.Expired(answer),
-        (HttpStatusCode.TooManyRequests, _) or (_, "RateLimitExceeded") => Errors.RateLimited(answer),
-        (HttpStatusCode.Unauthorized, "unconfirmed_email") => Errors.Restricted(answer, "Bluesky wants the account's e-mail address confirmed before it takes films."),
-        (HttpStatusCode.Unauthorized, _) or (_, "InvalidToken" or "ScopeMissingError" or "AccountTakedown" or "AccountDeactivated") => Errors.Revoked(answer),
-        (_, "BlobNotFound") => Errors.Media(answer) with { Retryable = true, NextStep = NextStep.Retry },
-        (HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType, _) or (_, "InvalidMimeType" or "InvalidSize") => Errors.Media(answer),
-        (HttpStatusCode.Forbidden, _) => Errors.Restricted(answer),
-        (HttpStatusCode.BadRequest, _) => Errors.Content(answer),
-        _ => Errors.Misconfigured(answer),
+        (_, "ExpiredToken" or "invalid_token") => Expired(answer),
+        (_, "RateLimitExceeded") => RateLimited(answer),
+        (HttpStatusCode.Unauthorized, "unconfirmed_email") =>
+            Restricted(answer, "Bluesky wants the account's e-mail address confirmed before it takes films."),
+        (HttpStatusCode.TooManyRequests, _) => null,
+        (HttpStatusCode.Unauthorized, _) or (_, "InvalidToken" or "ScopeMissingError" or "AccountTakedown" or "AccountDeactivated") => Revoked(answer),
+        (_, "BlobNotFound") => Media(answer) with { Retryable = true, NextStep = NextStep.Retry },
+        (_, "InvalidMimeType" or "InvalidSize") => Media(answer),
+        (HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity, _) => Misconfigured(answer),
+        _ => null,
     };
 }

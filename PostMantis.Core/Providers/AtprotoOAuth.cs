@@ -92,7 +92,7 @@ internal sealed class AtprotoOAuth(AtprotoClient client, AtprotoIdentity identit
         var answer = await client.ProveAsync(kept[AtprotoClient.Key], HttpMethod.Post, new Uri(kept[AtprotoClient.TokenEndpoint]), null,
             Form(kept[AtprotoClient.Issuer], ("grant_type", "authorization_code"), ("code", back.Code ?? ""),
                 ("code_verifier", trip.CodeVerifier), ("redirect_uri", Callback.AbsoluteUri)), [back.Code, trip.CodeVerifier], ct);
-        if (!answer.IsSuccess || Read(answer, kept) is not { } tokens) return (null, "", AtprotoClient.ErrorOf(answer));
+        if (!answer.IsSuccess || Read(answer, kept) is not { } tokens) return (null, "", AtprotoClient.Errors.Of(answer));
         if (answer.Body.Text("sub") != kept[Did])
             return (null, "", AtprotoClient.Errors.Misconfigured(null, "Another account said yes than the one that was named."));
         var missing = settings.Scope.Split(' ').Except(tokens.Scopes).ToArray();

@@ -11,7 +11,7 @@ public interface IConsent
     IReadOnlyList<ConsentField> Fields => [];
 
     /// <summary>Where browsers are sent for consent; null when that depends on what the person told us.</summary>
-    Uri? ConsentPage { get; }
+    Uri? ConsentPage => null;
 
     /// <summary>Begins a trip: sends the browser away, grants at once, or refuses.</summary>
     Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct);
@@ -94,7 +94,7 @@ public abstract record ConsentStart
 }
 
 /// <summary>The tokens of one grant, opened. Never logged: it does not print itself.</summary>
-public sealed class GrantTokens
+public sealed record GrantTokens
 {
     public required string AccessToken { get; init; }
     public string? RefreshToken { get; init; }

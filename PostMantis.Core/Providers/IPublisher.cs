@@ -60,8 +60,29 @@ public abstract class PublishWork
     /// <summary>Handles saved in this attempt so far (container id, session URI, own key).</summary>
     public required IReadOnlyDictionary<string, string> Handles { get; init; }
 
+    /// <summary>The files of some items in their order, each as this network takes it; null when one is not there.</summary>
+    public IReadOnlyList<PublishFile>? FilesOf(IReadOnlyList<MediaItem> items) =>
+        items.All(item => Files.ContainsKey(item.ArtifactId)) ? [.. items.Select(item => Files[item.ArtifactId])] : null;
+
     /// <summary>Stores a handle durably before the next step; throws when the lease is lost.</summary>
     public abstract Task SaveHandleAsync(string name, string value, CancellationToken ct);
+
+    /// <summary>
+    /// As <see cref="SaveHandleAsync"/>, for what is done beside a post that is public already; false: the lease is lost, and
+    /// what is public must still be told.
+    /// </summary>
+    public async Task<bool> TrySaveHandleAsync(string name, string value, CancellationToken ct)
+    {
+        try
+        {
+            await SaveHandleAsync(name, value, ct);
+            return true;
+        }
+        catch (LeaseLostException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>
     /// Commits the mark (<c>called_at</c>), guarded by the lease. Call it just before the public call of a ReadBack
@@ -134,7 +155,11 @@ public sealed record ReconcileWork(
 public abstract record ReconcileOutcome
 {
     /// <summary>Found: it is public.</summary>
-    public sealed record Found(string ProviderPostId, string? Url) : ReconcileOutcome;
+    public sealed record Found(string ProviderPostId, string? Url) : ReconcileOutcome
+    {
+        /// <summary>The same as the outcome of an attempt.</summary>
+        public PublishOutcome.Published AsPublished() => new(ProviderPostId, Url, []);
+    }
 
     /// <summary>A complete listing shows that it is not there; whether that proves absence is decided by the caller's
     /// horizon.</summary>

@@ -45,6 +45,10 @@ internal static class JsonReading
         : DateTimeOffset.TryParse(at.Text(), System.Globalization.CultureInfo.InvariantCulture,
             System.Globalization.DateTimeStyles.AssumeUniversal | System.Globalization.DateTimeStyles.AdjustToUniversal, out var moment) ? moment : null;
 
+    /// <summary>A web address at the end of a path.</summary>
+    public static Uri? Address(this JsonNode? node, params ReadOnlySpan<string> path) =>
+        ProviderText.Url(node.Text(path)) is { } url ? new Uri(url) : null;
+
     /// <summary>An id as it may be kept.</summary>
     public static string? Id(this JsonNode? node, params ReadOnlySpan<string> path) => ProviderText.Id(node.Text(path));
 

@@ -51,6 +51,9 @@ internal sealed class ProviderAnswer
         Ahead = response.Headers.Date - now is { } ahead && ahead.Duration() < MostAhead ? ahead : null;
     }
 
+    /// <summary>When it came, by our clock.</summary>
+    public DateTimeOffset Now => _now;
+
     public HttpStatusCode? Status { get; }
 
     /// <summary>The body when it is readable JSON: an object or an array.</summary>

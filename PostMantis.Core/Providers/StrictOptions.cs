@@ -13,14 +13,18 @@ internal static class StrictOptions
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     /// <summary>A schema as a provider writes it: the properties, and which of them are required.</summary>
-    public static JsonObject Of(string properties, params string[] required) => new()
+    public static JsonObject Of(string properties, params string[] required)
     {
-        ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
-        ["type"] = "object",
-        ["additionalProperties"] = false,
-        ["required"] = new JsonArray([.. required.Select(name => JsonValue.Create(name))]),
-        ["properties"] = JsonNode.Parse(properties),
-    };
+        var schema = new JsonObject
+        {
+            ["$schema"] = "https://json-schema.org/draft/2020-12/schema",
+            ["type"] = "object",
+            ["additionalProperties"] = false,
+        };
+        if (required.Length > 0) schema["required"] = new JsonArray([.. required.Select(name => JsonValue.Create(name))]);
+        schema["properties"] = JsonNode.Parse(properties);
+        return schema;
+    }
 
     /// <summary>What speaks against <paramref name="options"/>; pointers are relative to them.</summary>
     public static List<Issue> Check(JsonObject schema, JsonObject options)

@@ -18,11 +18,8 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
         new(ServerField, "Your server", $"Only if your account does not live at {settings.BaseUrl.Authority}."),
     ];
 
-    public Uri? ConsentPage => null;
-
     public async Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
         var handle = trip.Input.GetValueOrDefault(AtprotoOAuth.HandleField, "").TrimStart('@');
         string? named = null;
         if (trip.Input.TryGetValue(ServerField, out var typed) && (named = AtprotoIdentity.AddressOf(typed)) is null)
@@ -39,7 +36,7 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
         {
             { Silence: not null } => No(named is null ? null : ServerField, $"No server answers at {server.Authority}."),
             { Status: HttpStatusCode.Unauthorized } => No(PasswordField, "Handle and app password do not belong together."),
-            _ => new ConsentStart.Refused(AtprotoClient.ErrorOf(answer)),
+            _ => new ConsentStart.Refused(AtprotoClient.Errors.Of(answer)),
         };
 
         static ConsentStart.Refused No(string? field, string why) => new(AtprotoClient.Errors.Misconfigured(null, why), field);
@@ -47,8 +44,6 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
 
     public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
         var (tokens, did, error) = await oauth.ExchangeAsync(trip, back, ct);
         if (tokens is null) return new ConsentOutcome.Refused(error!);
         var (_, account) = await WhoAsync(tokens, ct);
@@ -59,9 +54,8 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
 
     public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var (answer, account) = await WhoAsync(tokens, ct);
-        if (account is null) return new DestinationsOutcome.Failed(AtprotoClient.ErrorOf(answer));
+        if (account is null) return new DestinationsOutcome.Failed(AtprotoClient.Errors.Of(answer));
 
         // A name and a picture are nice to have.
         var profile = await client.GetAsync(AtprotoClient.Xrpc(settings.AppViewUrl,
@@ -72,7 +66,6 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
 
     public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         if (tokens.Secrets.ContainsKey(AtprotoClient.Key)) return await oauth.RefreshAsync(tokens, ct);
         var server = tokens.Secrets[AtprotoClient.Server];
         var answer = await client.SendAsync(ProviderClient.Request(HttpMethod.Post,
@@ -85,7 +78,6 @@ internal sealed partial class BlueskyConsent(AtprotoClient client, AtprotoOAuth 
 
     public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         return tokens.Secrets.ContainsKey(AtprotoClient.Key)
             ? oauth.RevokeAsync(tokens, ct)
             : client.SendAsync(ProviderClient.Request(HttpMethod.Post, AtprotoClient.Xrpc(new Uri(tokens.Secrets[AtprotoClient.Server]),

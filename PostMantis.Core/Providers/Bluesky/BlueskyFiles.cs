@@ -23,7 +23,7 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
         if (!work.Files.TryGetValue(item.ArtifactId, out var file)) return (null, new PublishOutcome.Rejected(ProviderErrors.MissingFile()));
         if (file.Kind == MediaKind.Video) return await FilmAsync(work, handle, known, file, ct);
         var answer = await client.CallAsync(work.Tokens, HttpMethod.Post, "com.atproto.repo.uploadBlob", () => new FileSlice(file), ct, settings.UploadTimeout);
-        return answer.IsSuccess && answer.Body.Get("blob") is JsonObject blob ? await KeepAsync(work, handle, blob, ct) : No(answer);
+        return answer.IsSuccess && answer.Body.Get("blob") is JsonObject blob ? await KeepAsync(work, handle, blob, ct) : No(work, answer);
     }
 
     private async Task<(JsonObject? Blob, PublishOutcome? Hindered)> FilmAsync(
@@ -39,7 +39,7 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
         var until = time.GetUtcNow().Add(TokenLife).ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
         var auth = await client.CallAsync(work.Tokens, HttpMethod.Get,
             $"com.atproto.server.getServiceAuth?aud={Uri.EscapeDataString(audience)}&lxm=com.atproto.repo.uploadBlob&exp={until}", null, ct);
-        if (!auth.IsSuccess || ProviderText.Token(auth.Body.Text("token")) is not { } token) return No(auth);
+        if (!auth.IsSuccess || ProviderText.Token(auth.Body.Text("token")) is not { } token) return No(work, auth);
         if (file.SizeBytes >= settings.VideoPartsFrom) return await PartsAsync(work, handle, known, file, token, ct);
         var answer = await client.UploadAsync(HttpMethod.Post, AtprotoClient.Xrpc(settings.VideoUrl,
             $"app.bsky.video.uploadVideo?did={Uri.EscapeDataString(work.Target.ProviderProfileId)}&name={Uri.EscapeDataString(file.FileName)}"),
@@ -54,7 +54,7 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
         {
             var begun = await client.PostJsonAsync(AtprotoClient.Xrpc(settings.VideoUrl, "app.bsky.video.startUpload"),
                 new JsonObject { ["sizeBytes"] = file.SizeBytes, ["mimeType"] = file.MimeType }, token, ct);
-            if (begun.Body.Id("jobId") is not { } id || begun.Body.Number("partSizeBytes") is not (> 0 and var size)) return No(begun);
+            if (begun.Body.Id("jobId") is not { } id || begun.Body.Number("partSizeBytes") is not (> 0 and var size)) return No(work, begun);
             known = string.Create(CultureInfo.InvariantCulture, $"{PartsPrefix}{size}:0:{id}");
             await work.SaveHandleAsync(handle, known, ct);
         }
@@ -67,13 +67,13 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
             var part = await client.UploadAsync(HttpMethod.Post, AtprotoClient.Xrpc(settings.VideoUrl, string.Create(CultureInfo.InvariantCulture,
                 $"app.bsky.video.uploadPart?jobId={Uri.EscapeDataString(job)}&partNumber={sent + 1}")),
                 new FileSlice(file, offset, Math.Min(partSize, file.SizeBytes - offset)), token, ct);
-            if (!part.IsSuccess) return No(part);
+            if (!part.IsSuccess) return No(work, part);
             await work.SaveHandleAsync(handle, string.Create(CultureInfo.InvariantCulture, $"{PartsPrefix}{partSize}:{sent + 1}:{job}"), ct);
             return (null, new PublishOutcome.Processing(TimeSpan.FromMilliseconds(1)));
         }
         var finished = await client.PostJsonAsync(AtprotoClient.Xrpc(settings.VideoUrl, "app.bsky.video.finishUpload"),
             new JsonObject { ["jobId"] = job }, token, ct);
-        if (finished.Body.Id("completedJobId") is not { } completed) return No(finished);
+        if (finished.Body.Id("completedJobId") is not { } completed) return No(work, finished);
         await work.SaveHandleAsync(handle, JobPrefix + completed, ct);
         return (null, new PublishOutcome.Processing(JobCheck));
     }
@@ -84,7 +84,7 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
     {
         var job = answer.Body.Get("jobStatus") ?? answer.Body;
         if (job.Get("blob") is JsonObject blob) return await KeepAsync(work, handle, blob, ct);
-        if (answer.Silence is not null || job.Id("jobId") is not { } id || (!answer.IsSuccess && answer.Code != "already_exists")) return No(answer);
+        if (answer.Silence is not null || job.Id("jobId") is not { } id || (!answer.IsSuccess && answer.Code != "already_exists")) return No(work, answer);
         if (job.Text("state") == "JOB_STATE_FAILED")
             return (null, job.Text("failureCode") is "pds_upload_failure" or "generic_failure"
                 ? new PublishOutcome.Retry(AtprotoClient.Errors.Unavailable(answer))
@@ -100,6 +100,6 @@ internal sealed class BlueskyFiles(AtprotoClient client, BlueskySettings setting
         return ((JsonObject)blob.DeepClone(), null);
     }
 
-    private static (JsonObject? Blob, PublishOutcome? Hindered) No(ProviderAnswer answer) =>
-        (null, AtprotoClient.Errors.BeforePublic(answer, AtprotoClient.ErrorOf(answer)));
+    private static (JsonObject? Blob, PublishOutcome? Hindered) No(PublishWork work, ProviderAnswer answer) =>
+        (null, AtprotoClient.Errors.BeforePublic(work, answer));
 }

@@ -5,17 +5,13 @@ using PostMantis.Core.Common;
 namespace PostMantis.Core.Providers.Bluesky;
 
 /// <summary>Bluesky and every server of the AT Protocol.</summary>
-internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher publisher, AtprotoOAuth oauth) : IProvider
+internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher publisher, AtprotoOAuth oauth)
+    : Network(Name, consent, publisher, publisher)
 {
     public const string Name = "bluesky";
     private const int MostBytes = 3000;
-    private const int MostLanguages = 3;
 
-    public string Id => Name;
-
-    public string DisplayName => "Bluesky";
-
-    public ProviderRules Rules { get; } = new(300, TextUnit.Graphemes, UrlCounts: null, BodyRequired: false, MaxMedia: 10,
+    public override ProviderRules Rules { get; } = new(300, TextUnit.Graphemes, UrlCounts: null, BodyRequired: false, MaxMedia: 10,
         Link: true, MaxThreadParts: 20, FirstComment: true, AltText: true)
     {
         LinkWithMedia = false,
@@ -31,43 +27,22 @@ internal sealed class BlueskyProvider(BlueskyConsent consent, BlueskyPublisher p
         ], MixedKinds: false),
     };
 
-    public JsonObject OptionsSchema { get; } = JsonNode.Parse("""
-        {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
-         "properties": {
-           "languages": {"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 2, "maxLength": 35}, "description": "BCP 47 tags of the text's languages."},
-           "linkTitle": {"type": "string", "maxLength": 300, "description": "Title of the link card; the link's host when left out."},
-           "linkDescription": {"type": "string", "maxLength": 1000, "description": "Text of the link card."}}}
-        """)!.AsObject();
+    public override JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+        {"languages": {"type": "array", "maxItems": 3, "items": {"type": "string", "minLength": 2, "maxLength": 35, "pattern": "^[a-zA-Z0-9-]*$"},
+           "description": "BCP 47 tags of the text's languages, such as en or pt-BR."},
+         "linkTitle": {"type": "string", "maxLength": 300, "description": "Title of the link card; the link's host when left out."},
+         "linkDescription": {"type": "string", "maxLength": 1000, "description": "Text of the link card."}}
+        """);
 
-    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    public override IReadOnlyList<BudgetRule> BudgetRules { get; } =
     [
         new BudgetRule("postsPerHour", BudgetScope.Profile, 2500, TimeSpan.FromHours(1), BudgetKind.Rolling),
         new BudgetRule("postsPerDay", BudgetScope.Profile, 17_500, TimeSpan.FromDays(1), BudgetKind.Rolling),
     ];
 
-    public IConsent Consent => consent;
+    public override JsonObject? PublicDocument(string name) => name == AtprotoOAuth.Document ? oauth.Metadata() : null;
 
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => publisher;
-
-    public JsonObject? PublicDocument(string name) => name == AtprotoOAuth.Document ? oauth.Metadata() : null;
-
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
-    {
-        List<Issue> issues = [];
-        var reader = new ObjectReader(options, "", issues);
-        var languages = reader.Array("languages", MostLanguages);
-        for (var i = 0; i < (languages?.Count ?? 0); i++)
-            if (reader.Text(languages![i], $"/languages/{i}", 2, 35) is { } tag && !tag.All(c => char.IsAsciiLetterOrDigit(c) || c == '-'))
-                issues.Add(new Issue($"/languages/{i}", Rule.WrongFormat, "Must be a language tag such as en or pt-BR."));
-        reader.String("linkTitle", max: 300);
-        reader.String("linkDescription", max: 1000);
-        reader.Finish();
-        return issues;
-    }
-
-    public IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
+    public override IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
     {
         List<Issue> issues = [];
         if (Encoding.UTF8.GetByteCount(content.Body ?? "") is > MostBytes and var bytes)

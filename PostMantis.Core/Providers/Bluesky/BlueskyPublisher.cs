@@ -19,7 +19,6 @@ internal sealed class BlueskyPublisher(AtprotoClient client, AtprotoIdentity ide
 
     public Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return PartChain.PublishAsync(work,
             () => PutAsync(work, 0, work.Content.Body, work.Content.Media, null, ct),
             call => PutAsync(work, call.Part.Index, call.Content.Body, call.Content.Media, call, ct), ct);
@@ -27,7 +26,6 @@ internal sealed class BlueskyPublisher(AtprotoClient client, AtprotoIdentity ide
 
     public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         if (Saved(work.Handles, 0) is not { } saved) return new ReconcileOutcome.Absent();
         var answer = await GetAsync(work.Tokens, work.Target, saved.Key, ct);
         return answer switch
@@ -59,7 +57,7 @@ internal sealed class BlueskyPublisher(AtprotoClient client, AtprotoIdentity ide
         }), ct);
         if (answer.RateLimit is { Remaining: < PutCost } used) work.Learn(new LearnedBudget(0, used.ResetsAt));
         if (answer.IsSuccess && answer.Body.Id("uri") is { } uri) return new PublishOutcome.Published(uri, UrlOf(uri), []);
-        if (answer.Code != "InvalidSwap") return AtprotoClient.Errors.OfPublicCall(answer, AtprotoClient.ErrorOf(answer));
+        if (answer.Code != "InvalidSwap") return AtprotoClient.Errors.OfPublicCall(work, answer);
 
         // Something is there already: ours, or somebody else's under our key, which chance forbids.
         var there = await GetAsync(work.Tokens, work.Target, saved.Key, ct);

@@ -12,17 +12,14 @@ internal sealed class DiscordConsent(DiscordClient client) : IConsent
         new(ChannelField, "Channel id", "In Discord with developer mode on: right-click the channel, Copy Channel ID.", IsRequired: true),
     ];
 
-    public Uri? ConsentPage => null;
-
     public async Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
         var channel = trip.Input.GetValueOrDefault(ChannelField, "");
         if (channel.Length is < 5 or > 20 || !channel.All(char.IsAsciiDigit)) return No(ChannelField, "A channel's id is a long number.");
         if (ProviderText.Token(trip.Input.GetValueOrDefault(TokenField)) is not { } token) return No(TokenField, "That is not a bot's token.");
         var me = await client.CallAsync(HttpMethod.Get, "users/@me", token, ct);
         if (!me.IsSuccess || me.Body.Id("id") is not { } id)
-            return me.Silence is null && !me.IsServerFault ? No(TokenField, "Discord does not know this token.") : new ConsentStart.Refused(DiscordClient.ErrorOf(me));
+            return me.Silence is null && !me.IsServerFault ? No(TokenField, "Discord does not know this token.") : new ConsentStart.Refused(DiscordClient.Errors.Of(me));
         var tokens = new GrantTokens { AccessToken = token, Secrets = new Dictionary<string, string> { [ChannelField] = channel } };
         var listed = await ListDestinationsAsync(tokens, ct);
         return listed is DestinationsOutcome.Listed
@@ -37,12 +34,11 @@ internal sealed class DiscordConsent(DiscordClient client) : IConsent
 
     public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.CallAsync(HttpMethod.Get, $"channels/{tokens.Secrets[ChannelField]}", tokens.AccessToken, ct);
         return answer.IsSuccess && answer.Body.Id("id") is { } id && answer.Body.Id("guild_id") is { } guild
             ? new DestinationsOutcome.Listed([new Destination(id, answer.Body.Words("name") ?? id, null, null,
                 new Dictionary<string, string> { [DiscordPublisher.GuildFact] = guild })])
-            : new DestinationsOutcome.Failed(DiscordClient.ErrorOf(answer));
+            : new DestinationsOutcome.Failed(DiscordClient.Errors.Of(answer));
     }
 
     public Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct) =>

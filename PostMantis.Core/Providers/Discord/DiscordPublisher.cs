@@ -18,15 +18,13 @@ internal sealed class DiscordPublisher(DiscordClient client, DiscordSettings set
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         using var form = new MultipartFormDataContent();
         var described = new JsonArray();
-        for (var i = 0; i < work.Content.Media.Count; i++)
+        if (work.FilesOf(work.Content.Media) is not { } files) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
+        foreach (var (i, file) in files.Index())
         {
-            var item = work.Content.Media[i];
-            if (!work.Files.TryGetValue(item.ArtifactId, out var file)) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
             form.Add(new FileSlice(file), string.Create(CultureInfo.InvariantCulture, $"files[{i}]"), file.FileName);
-            described.Add(new JsonObject { ["id"] = i, ["description"] = item.Alt });
+            described.Add(new JsonObject { ["id"] = i, ["description"] = work.Content.Media[i].Alt });
         }
         var message = new JsonObject
         {
@@ -39,18 +37,16 @@ internal sealed class DiscordPublisher(DiscordClient client, DiscordSettings set
         };
         if (described.Count > 0) message["attachments"] = described;
         form.Add(ProviderClient.Json(message), "payload_json");
-        if (!(await work.MarkAsync(ct)).IsOpen) return new PublishOutcome.Retry(DiscordClient.Errors.Unavailable());
-        work.CallStarts();
+        if (await DiscordClient.Errors.MarkAsync(work, ct) is { } late) return late;
         var answer = await client.CallAsync(HttpMethod.Post, $"channels/{work.Target.ProviderProfileId}/messages", work.Tokens.AccessToken, ct, form);
         if (answer.RateLimit is { Remaining: 0 } used) work.Learn(new LearnedBudget(0, used.ResetsAt));
         return answer.IsSuccess && answer.Body.Id("id") is { } id
-            ? new PublishOutcome.Published(id, UrlOf(work.Target, id), work.Parts.Count == 0 ? [] : [work.Parts[0] with { Status = PartStatus.Published, ProviderPostId = id, Url = UrlOf(work.Target, id) }])
-            : DiscordClient.Errors.OfPublicCall(answer, DiscordClient.ErrorOf(answer));
+            ? new PublishOutcome.Published(id, UrlOf(work.Target, id), [])
+            : DiscordClient.Errors.OfPublicCall(work, answer);
     }
 
     public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
         var nonce = NonceOf(work.DeliveryId);
         return await Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (since, newest) =>

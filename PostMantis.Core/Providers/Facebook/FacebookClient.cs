@@ -2,57 +2,39 @@ using PostMantis.Core.Providers.Meta;
 
 namespace PostMantis.Core.Providers.Facebook;
 
-/// <summary>A Page with its own token. It does not print itself.</summary>
-internal sealed class PageAccess
+/// <summary>A Page's own token, as the grant of a person keeps it.</summary>
+internal static class PageAccess
 {
-    private PageAccess(string id, string token, IReadOnlyCollection<string> secrets) => (Id, Token, Secrets) = (id, token, secrets);
+    private const string PersonSecret = "person";
 
-    public string Id { get; }
-
-    public string Token { get; }
-
-    /// <summary>What answers must not repeat.</summary>
-    public IReadOnlyCollection<string> Secrets { get; }
-
-    /// <summary>Null: the person did not tick this Page.</summary>
-    public static PageAccess? Of(PublishTarget target, GrantTokens tokens) =>
-        tokens.Secrets.GetValueOrDefault(SecretOf(target.ProviderProfileId)) is { Length: > 0 } token
-            ? new PageAccess(target.ProviderProfileId, token, [.. tokens.AllSecrets()])
+    /// <summary>The grant as that of one Page; null: the person did not tick it.</summary>
+    public static GrantTokens? Of(PublishTarget target, GrantTokens tokens) =>
+        tokens.Secrets.GetValueOrDefault(SecretOf(target.ProviderProfileId)) is { Length: > 0 } own
+            ? tokens with { AccessToken = own, Secrets = new Dictionary<string, string>(tokens.Secrets) { [PersonSecret] = tokens.AccessToken } }
             : null;
 
     /// <summary>The name under which a grant keeps a Page's token.</summary>
     public static string SecretOf(string page) => $"page.{page}";
-
-    public override string ToString() => $"{nameof(PageAccess)} {Id}";
 }
 
 /// <summary>Speaks to graph.facebook.com and its sisters.</summary>
 internal sealed class FacebookClient(FacebookSettings settings, ProviderTransport transport)
     : MetaClient(FacebookProvider.Name, settings, transport)
 {
-    /// <summary>Reads an object, or an edge of one, as a Page.</summary>
-    public Task<ProviderAnswer> ReadAsync(PageAccess page, string path, CancellationToken ct) =>
-        SendAsync(Request(HttpMethod.Get, Graph(path), page.Token), page.Secrets, ct);
-
-    /// <summary>Writes to an edge of a Page.</summary>
-    public Task<ProviderAnswer> WriteAsync(
-        PageAccess page, string edge, IReadOnlyDictionary<string, string> fields, CancellationToken ct) =>
-        PostFormAsync(Graph($"{Uri.EscapeDataString(page.Id)}/{edge}"), fields, page.Secrets, ct, page.Token);
-
     /// <summary>Announces a video of the feed; the network fetches it.</summary>
-    public Task<ProviderAnswer> AnnounceAsync(PageAccess page, IReadOnlyDictionary<string, string> fields, CancellationToken ct) =>
-        PostFormAsync(new Uri(settings.VideoUrl, $"/{settings.Version}/{Uri.EscapeDataString(page.Id)}/videos"), fields,
-            page.Secrets, ct, page.Token);
+    public Task<ProviderAnswer> AnnounceAsync(
+        PublishTarget target, IReadOnlyDictionary<string, string> fields, GrantTokens page, CancellationToken ct) =>
+        PostFormAsync(new Uri(settings.VideoUrl, $"/{settings.Version}/{Edge(target, "videos")}"), fields, page.AllSecrets(), ct,
+            page.AccessToken);
 
     /// <summary>Tells an upload session where to fetch its file.</summary>
     /// <param name="session">As the network gave it; only its path is believed, so that the token goes nowhere else.</param>
-    public Task<ProviderAnswer> UploadAsync(PageAccess page, string video, string? session, Uri file, CancellationToken ct)
+    public Task<ProviderAnswer> UploadAsync(string video, string? session, Uri file, GrantTokens page, CancellationToken ct)
     {
         var path = Uri.TryCreate(session, UriKind.Absolute, out var told) ? told.AbsolutePath : $"/video-upload/{Uri.EscapeDataString(video)}";
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(settings.UploadUrl, path));
-        request.Headers.TryAddWithoutValidation("Authorization", $"OAuth {page.Token}");
-        request.Headers.TryAddWithoutValidation("file_url", file.AbsoluteUri);
-        return SendAsync(request, page.Secrets, ct, settings.UploadTimeout);
+        return SendAsync(Request(HttpMethod.Post, new Uri(settings.UploadUrl, path), token: null, content: null,
+            new Dictionary<string, string> { ["Authorization"] = $"OAuth {page.AccessToken}", ["file_url"] = file.AbsoluteUri }),
+            page.AllSecrets(), ct, settings.UploadTimeout);
     }
 
     /// <summary>

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using PostMantis.Core.Providers.Meta;
 
 namespace PostMantis.Core.Providers.Facebook;
 
@@ -7,67 +6,64 @@ namespace PostMantis.Core.Providers.Facebook;
 /// Facebook Login: a person's token becomes a long-lived one, and that one gives each Page a token without an end. All of
 /// them are kept with the one grant, so that it fails and recovers as a whole.
 /// </summary>
-internal sealed class FacebookConsent(FacebookClient client, FacebookSettings settings, TimeProvider time) : IConsent
+internal sealed class FacebookConsent(FacebookClient client, FacebookSettings settings, TimeProvider time)
+    : OAuthConsent(client, settings, FacebookErrors.All, time, new OAuthWay(
+        new Uri(settings.SignInUrl, $"/{settings.Version}/dialog/oauth"), client.Graph("oauth/access_token"),
+        settings.BusinessPages ? [.. _needed, BusinessScope] : _needed)
+    {
+        Apart = ',', Needed = _needed, Challenge = PkceChallenge.None, Asked = [("auth_type", "rerequest")],
+    })
 {
     private const string UserSecret = "user";
     private const string BusinessScope = "business_management";
-    private const string PageFields = "id,name,username,access_token,tasks,picture";
 
     // After this long without the person the network gives their data to nobody, whatever the token says.
     private static readonly TimeSpan DataAccess = TimeSpan.FromDays(90);
     private static readonly string[] _needed = ["pages_show_list", "pages_manage_posts", "pages_read_engagement"];
 
-    public Uri ConsentPage => settings.SignInUrl;
+    protected override DeliveryError WhyNoTokens(ProviderAnswer answer) => FacebookErrors.All.Of(answer);
 
-    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
+    // Asked for by address; that it is a code needs no word.
+    protected override Task<ProviderAnswer> TokenAsync(
+        Uri url, IEnumerable<string?> secrets, IEnumerable<(string Name, string Value)> fields, CancellationToken ct) =>
+        client.SendAsync(ProviderClient.Request(HttpMethod.Get, OAuth.Url(url, [("client_id", settings.ClientId),
+            ("client_secret", settings.ClientSecret), .. fields.Where(field => field.Value != "authorization_code")]), token: null),
+            [settings.ClientSecret, .. secrets], ct);
+
+    protected override async Task<(GrantTokens? Tokens, ProviderAnswer Said)> LastingAsync(
+        GrantTokens first, ProviderAnswer answer, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        var scopes = settings.BusinessPages ? _needed.Append(BusinessScope) : _needed;
-        return Task.FromResult<ConsentStart>(new ConsentStart.Leave(new Uri(settings.SignInUrl,
-            $"/{settings.Version}/dialog/oauth?" + MetaClient.Query(("client_id", settings.ClientId ?? ""),
-                ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("state", trip.State), ("response_type", "code"),
-                ("scope", string.Join(',', scopes)), ("auth_type", "rerequest")))));
+        var said = await TokenAsync(client.Graph("oauth/access_token"), [first.AccessToken],
+            [("grant_type", "fb_exchange_token"), ("fb_exchange_token", first.AccessToken)], ct);
+        if (TokensOf(said, first) is not { } lasting) return (null, said);
+        var told = await client.ReadAsync("me/permissions", lasting, ct);
+        return (told.IsSuccess && told.Body.Objects("data") is { } permissions
+            ? lasting with
+            {
+                AccessTokenExpiresAt = client.Now + DataAccess,
+                Scopes = [.. permissions.Where(one => one.Text("status") == "granted").Select(one => one.Text("permission")).OfType<string>()],
+            }
+            : null, told);
     }
 
-    public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
+    // The tokens of the Pages have no end of their own, and the person's serves only to list and to revoke.
+    protected override async Task<ConsentOutcome> WhoAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
-        var first = await TradeAsync([("redirect_uri", trip.RedirectUri.AbsoluteUri), ("code", back.Code ?? "")], back.Code, ct);
-        if (TokenOf(first) is not { } brief) return Refused(first);
-        var second = await TradeAsync([("grant_type", "fb_exchange_token"), ("fb_exchange_token", brief)], brief, ct);
-        if (TokenOf(second) is not { } token) return Refused(second);
-
-        var told = await client.GetAsync(client.Graph("me/permissions"), token, ct);
-        if (!told.IsSuccess || told.Body.Objects("data") is not { } permissions) return Refused(told);
-        var granted = permissions.Where(one => one.Text("status") == "granted").Select(one => one.Text("permission"))
-            .OfType<string>().ToList();
-        if (_needed.Except(granted).ToList() is { Count: > 0 } missing)
-            return new ConsentOutcome.Refused(FacebookErrors.All.MissingScopes(missing));
-
-        var who = await client.ReadAsync("me", "id,name,picture", token, ct);
-        if (!who.IsSuccess || ProviderText.Id(who.Body.Text("id")) is not { } user) return Refused(who);
-        var (pages, failed) = await PagesAsync(token, granted, ct);
-        if (failed is not null) return Refused(failed);
+        var who = await client.ReadAsync("me", "id,name,picture", tokens, ct);
+        if (!who.IsSuccess || who.Body.Id("id") is not { } user) return new ConsentOutcome.Refused(WhyNoTokens(who));
+        var (pages, failed) = await PagesAsync(tokens, ct);
+        if (failed is not null) return new ConsentOutcome.Refused(WhyNoTokens(failed));
         Dictionary<string, string> secrets = new() { [UserSecret] = user };
         foreach (var page in pages)
             if (ProviderText.Token(page.Text("access_token")) is { } own) secrets[PageAccess.SecretOf(page.Text("id")!)] = own;
-
-        // The tokens of the Pages have no end of their own, and the person's serves only to list and to revoke.
-        return new ConsentOutcome.Granted(new GrantTokens
-        {
-            AccessToken = token,
-            AccessTokenExpiresAt = time.GetUtcNow() + DataAccess,
-            Scopes = granted,
-            Secrets = secrets,
-        }, new ProviderAccount(user, who.Body.Words("name") ?? user, null, PictureOf(who.Body)));
+        return new ConsentOutcome.Granted(tokens with { Secrets = secrets },
+            new ProviderAccount(user, who.Body.Words("name") ?? user, null, PictureOf(who.Body)));
     }
 
-    public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
+    public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var (pages, failed) = await PagesAsync(tokens.AccessToken, tokens.Scopes, ct);
-        if (failed is not null) return new DestinationsOutcome.Failed(FacebookErrors.All.Of(failed));
+        var (pages, failed) = await PagesAsync(tokens, ct);
+        if (failed is not null) return Failed(failed, tokens);
         return new DestinationsOutcome.Listed([.. pages
             .Where(page => page.Texts("tasks")?.Any(task => task is "CREATE_CONTENT" or "MANAGE") is true)
             .Select(page => new Destination(page.Text("id")!, page.Words("name") ?? page.Text("id")!, page.Words("username"),
@@ -75,56 +71,32 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
     }
 
     /// <summary>There is nothing to trade: says whether the person's grant still stands.</summary>
-    public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
+    public override async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var answer = await client.GetAsync(client.Graph("me/permissions"), tokens.AccessToken, ct);
-        if (answer.IsSuccess && answer.Body.Objects("data") is not null) return new RefreshOutcome.Refreshed(tokens);
-        return FacebookErrors.All.MeaningOf(answer) == MetaMeaning.Revoked
-            ? new RefreshOutcome.Revoked(FacebookErrors.All.Revoked(answer))
-            : new RefreshOutcome.Transient(FacebookErrors.All.Unavailable(answer), MetaErrors.WaitOf(answer, null));
+        var answer = await client.ReadAsync("me/permissions", tokens, ct);
+        return answer.IsSuccess && answer.Body.Objects("data") is not null
+            ? new RefreshOutcome.Refreshed(tokens) : FacebookErrors.All.OfRenewal(answer);
     }
 
-    public async Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        if (tokens.Secrets.GetValueOrDefault(UserSecret) is not { } user) return;
-        await client.SendAsync(ProviderClient.Request(HttpMethod.Delete,
-            client.Graph($"{Uri.EscapeDataString(user)}/permissions"), tokens.AccessToken), tokens.AllSecrets(), ct);
-    }
-
-    private Task<ProviderAnswer> TradeAsync(
-        IEnumerable<(string Name, string Value)> what, string? secret, CancellationToken ct) =>
-        client.SendAsync(ProviderClient.Request(HttpMethod.Get, client.Graph("oauth/access_token?" + MetaClient.Query(
-            [("client_id", settings.ClientId ?? ""), ("client_secret", settings.ClientSecret ?? ""), .. what])), token: null),
-            [settings.ClientSecret, secret], ct);
+    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => tokens.Secrets.GetValueOrDefault(UserSecret) is { } user
+        ? client.SendAsync(ProviderClient.Request(HttpMethod.Delete,
+            client.Graph($"{Uri.EscapeDataString(user)}/permissions"), tokens.AccessToken), tokens.AllSecrets(), ct)
+        : Task.CompletedTask;
 
     // Pages of the person, and with the permission for it those of their businesses; each once.
-    private async Task<(IReadOnlyList<JsonObject> Pages, ProviderAnswer? Failed)> PagesAsync(
-        string token, IReadOnlyList<string> scopes, CancellationToken ct)
+    private async Task<(IReadOnlyList<JsonObject> Pages, ProviderAnswer? Failed)> PagesAsync(GrantTokens tokens, CancellationToken ct)
     {
         List<string> edges = ["me/accounts"];
-        if (scopes.Contains(BusinessScope))
+        if (tokens.Scopes.Contains(BusinessScope))
         {
-            var (businesses, failed) = await client.WalkAsync("me/businesses", "id,name", token, [token], ct);
+            var (businesses, failed) = await client.WalkAsync(["me/businesses"], "id,name", tokens, ct);
             if (failed is not null) return ([], failed);
             foreach (var id in businesses.Select(one => one.Id("id")).OfType<string>().Select(Uri.EscapeDataString))
                 edges.AddRange([$"{id}/owned_pages", $"{id}/client_pages"]);
         }
-        List<JsonObject> pages = [];
-        foreach (var edge in edges)
-        {
-            var (some, failed) = await client.WalkAsync(edge, PageFields, token, [token], ct);
-            if (failed is not null) return ([], failed);
-            pages.AddRange(some.Where(one => one.Id("id") is not null));
-        }
-        return ([.. pages.DistinctBy(page => page.Text("id"))], null);
+        var (pages, unread) = await client.WalkAsync(edges, "id,name,username,access_token,tasks,picture", tokens, ct);
+        return ([.. pages.Where(page => page.Id("id") is not null).DistinctBy(page => page.Text("id"))], unread);
     }
-
-    private static string? TokenOf(ProviderAnswer answer) =>
-        answer.IsSuccess ? ProviderText.Token(answer.Body.Text("access_token")) : null;
-
-    private static ConsentOutcome.Refused Refused(ProviderAnswer answer) => new(FacebookErrors.All.Of(answer));
 
     private static string? PictureOf(JsonNode? node) => ProviderText.Url(node.Text("picture", "data", "url"));
 }

@@ -41,5 +41,5 @@ internal sealed class FacebookSetup : IProviderSetup
 {
     public void Register(IServiceCollection services) => services.AddNetwork<FacebookProvider, FacebookSettings>(
         FacebookProvider.Name, FacebookSettings.Section, typeof(FacebookClient), typeof(FacebookConsent),
-        typeof(FacebookVideos), typeof(FacebookStories), typeof(FacebookPublisher), typeof(FacebookReconciler));
+        typeof(FacebookFiles), typeof(FacebookShorts), typeof(FacebookPublisher), typeof(FacebookReconciler));
 }

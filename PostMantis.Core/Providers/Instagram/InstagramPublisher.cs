@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using PostMantis.Core.Providers.Meta;
 
 namespace PostMantis.Core.Providers.Instagram;
@@ -9,21 +10,20 @@ internal sealed class InstagramPublisher(InstagramClient client, TimeProvider ti
     /// <summary>The one part of a post here.</summary>
     public const string Part = "root";
 
-    public static ContainerWay Way { get; } = new("media", "media_publish", "status_code", "status", "caption", ListsSince: false);
+    public static ContainerWay Way { get; } = new(
+        "media", "media_publish", "status_code", "status", "caption", ListsSince: false, InstagramErrors.OfContainer);
 
-    private readonly MetaContainers _containers = new(client, InstagramErrors.All, Way, InstagramErrors.OfContainer, time);
+    private readonly MetaContainers _containers = new(client, InstagramErrors.All, Way, time);
     private readonly MetaQuota _quota = new(client, "Instagram", "content_publishing_limit", time);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         if (work.Handles.Count == 0 && await _quota.FullAsync(work, ct) is { } full) return full;
         return await _containers.AdvanceAsync(work, Part, TraceOf(work.Content), () => PlanOf(work), ct) switch
         {
-            ContainerStep.Live { Id: { } id } live => new PublishOutcome.Published(id, live.Url,
-                [new DeliveryPart(0, PartKind.Root, PartStatus.Published, id, live.Url)]),
+            ContainerStep.Live { Id: { } id } live => new PublishOutcome.Published(id, live.Url, []),
             ContainerStep.Ended ended => ended.Outcome,
             _ => throw new System.Diagnostics.UnreachableException(),
         };
@@ -39,61 +39,35 @@ internal sealed class InstagramPublisher(InstagramClient client, TimeProvider ti
     private static ContainerPlan? PlanOf(PublishWork work)
     {
         var content = work.Content;
-        var files = content.Media.Select(item => work.Files.GetValueOrDefault(item.ArtifactId)).ToList();
-        if (files.Count == 0 || files.Exists(file => file is null)) return null;
-        var story = IsStory(content);
-        Dictionary<string, string> fields = [];
-        if (content.Body is { } caption && !story) fields["caption"] = caption;
-        foreach (var (name, value) in Options(content)) fields[name] = value;
-        List<IReadOnlyDictionary<string, string>> children = [];
-        if (files.Count == 1)
-        {
-            AddFile(fields, content.Media[0], files[0]!);
-            if (story) fields["media_type"] = "STORIES";
-            else if (files[0]!.Kind == MediaKind.Video) fields["media_type"] = "REELS";
-        }
-        else
-        {
-            fields["media_type"] = "CAROUSEL";
-            for (var i = 0; i < files.Count; i++)
-            {
-                Dictionary<string, string> child = new() { ["is_carousel_item"] = "true" };
-                AddFile(child, content.Media[i], files[i]!);
-                if (files[i]!.Kind == MediaKind.Video) child["media_type"] = "VIDEO";
-                children.Add(child);
-            }
-        }
-        return new ContainerPlan(fields, children);
+        if (work.FilesOf(content.Media) is not [var first, ..] files) return null;
+        var fields = OptionsOf(content.Options).Say("caption", IsStory(content) ? null : content.Body);
+        if (files.Count > 1)
+            return new ContainerPlan(fields.Say("media_type", "CAROUSEL"), [.. files.Select((file, i) =>
+                FileOf([], content.Media[i], file).Say("is_carousel_item", true)
+                    .Say("media_type", file.Kind == MediaKind.Video ? "VIDEO" : null))]);
+        return new ContainerPlan(FileOf(fields, content.Media[0], first)
+            .Say("media_type", IsStory(content) ? "STORIES" : first.Kind == MediaKind.Video ? "REELS" : null), []);
     }
 
-    private static void AddFile(Dictionary<string, string> fields, MediaItem item, PublishFile file)
+    private static Dictionary<string, string> FileOf(Dictionary<string, string> fields, MediaItem item, PublishFile file)
     {
-        var isVideo = file.Kind == MediaKind.Video;
-        fields[isVideo ? "video_url" : "image_url"] = file.PullUrl(MetaContainers.PullFor).AbsoluteUri;
-        if (item.Alt is { } alt && !isVideo) fields["alt_text"] = alt;
-        if (item.CoverAtMs is { } cover && isVideo) fields["thumb_offset"] = cover.ToString(CultureInfo.InvariantCulture);
+        var (url, isVideo) = (file.PullUrl(MetaContainers.PullFor).AbsoluteUri, file.Kind == MediaKind.Video);
+        return isVideo
+            ? fields.Say("video_url", url).Say("thumb_offset", item.CoverAtMs?.ToString(CultureInfo.InvariantCulture))
+            : fields.Say("image_url", url).Say("alt_text", item.Alt);
     }
 
-    private static IEnumerable<(string Name, string Value)> Options(DeliveryContent content)
-    {
-        var options = content.Options;
-        if (options["shareToFeed"].Flag() is { } share) yield return ("share_to_feed", share ? "true" : "false");
-        if (options["audioName"].Text() is { } audio) yield return ("audio_name", audio);
-        if (options["collaborators"].Texts() is { Count: > 0 } people) yield return ("collaborators", string.Join(',', people));
-        if (options["locationId"].Text() is { } place) yield return ("location_id", place);
-        if (options["aiGenerated"].Flag() is { } made) yield return ("is_ai_generated", made ? "true" : "false");
-    }
+    private static Dictionary<string, string> OptionsOf(JsonObject options) => new Dictionary<string, string>()
+        .Say("share_to_feed", options.Flag("shareToFeed")).Say("audio_name", options.Text("audioName"))
+        .Say("collaborators", options.Texts("collaborators") is { Count: > 0 } people ? string.Join(',', people) : null)
+        .Say("location_id", options.Text("locationId")).Say("is_ai_generated", options.Flag("aiGenerated"));
 }
 
 /// <summary>Asks the container what became of it.</summary>
 internal sealed class InstagramReconciler(InstagramClient client, TimeProvider time) : IReconciler
 {
-    private readonly MetaContainers _containers =
-        new(client, InstagramErrors.All, InstagramPublisher.Way, InstagramErrors.OfContainer, time);
+    private readonly MetaContainers _containers = new(client, InstagramErrors.All, InstagramPublisher.Way, time);
 
-    public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(work);
-        return _containers.ReconcileAsync(work, InstagramPublisher.Part, InstagramPublisher.TraceOf(work.Content), ct);
-    }
+    public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct) =>
+        _containers.ReconcileAsync(work, InstagramPublisher.Part, InstagramPublisher.TraceOf(work.Content), ct);
 }

@@ -8,9 +8,15 @@ namespace PostMantis.Core.Providers.LinkedIn;
 /// tokens live 60 days, and only apps of approved partners can renew them.
 /// </summary>
 internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings settings, TimeProvider time)
-    : OAuthConsent(client, settings, LinkedInErrors.Common, time)
+    : OAuthConsent(client, settings, LinkedInErrors.All, time, new OAuthWay(
+        new Uri(settings.LoginUrl, "/oauth/v2/authorization"), new Uri(settings.LoginUrl, "/oauth/v2/accessToken"), settings.Scopes)
+    {
+        // Consent is all or nothing, and not always told. Ending a grant is on no page of the documentation: nothing depends on it.
+        MayBeSilent = true, Challenge = PkceChallenge.None, Over = ["invalid_request", "invalid_grant"],
+        Denials = ["user_cancelled_login", "user_cancelled_authorize", "access_denied"],
+        RevokeUrl = new Uri(settings.LoginUrl, "/oauth/v2/revoke"),
+    })
 {
-    public const string ReadScope = "r_organization_social";
     public const string AdminScope = "rw_organization_admin";
 
     /// <summary>The fact that tells a page from a member.</summary>
@@ -22,30 +28,14 @@ internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings se
     private const int MostPages = 25;
     private static readonly string[] Publishers = ["ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"];
 
-    public override Uri ConsentPage => new(settings.LoginUrl, "/oauth/v2/authorization");
-
-    protected override IReadOnlyList<string> Scopes => settings.Scopes;
-
-    protected override Uri TokenUrl => new(settings.LoginUrl, "/oauth/v2/accessToken");
-
-    public override bool IsDenial(string error) => error is "user_cancelled_login" or "user_cancelled_authorize" or "access_denied";
-
-    protected override string? ChallengeOf(ConsentTrip trip) => null;
-
-    // Consent is all or nothing, and not always told.
-    protected override IReadOnlyList<string> MissingOf(GrantTokens tokens) => tokens.Scopes.Count == 0 ? [] : base.MissingOf(tokens);
-
-    protected override bool IsOver(ProviderAnswer answer) => answer.Code is "invalid_request" or "invalid_grant";
-
     protected override async Task<ConsentOutcome> WhoAsync(GrantTokens tokens, CancellationToken ct)
     {
         var (member, who) = await MemberAsync(tokens, ct);
-        return member is null ? new ConsentOutcome.Refused(Failed(who, tokens).Error) : new ConsentOutcome.Granted(tokens, member);
+        return member is null ? new ConsentOutcome.Refused(LinkedInErrors.All.Of(who, tokens)) : new ConsentOutcome.Granted(tokens, member);
     }
 
     public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var (member, who) = await MemberAsync(tokens, ct);
         if (member is null) return Failed(who, tokens);
         List<Destination> found =
@@ -74,13 +64,6 @@ internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings se
         return new DestinationsOutcome.Listed(found);
     }
 
-    // Common in code, but on no page of the documentation: tried, and nothing depends on it.
-    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        return TokenAsync(new Uri(settings.LoginUrl, "/oauth/v2/revoke"), [tokens.AccessToken], [("token", tokens.AccessToken)], ct);
-    }
-
     private async Task<(ProviderAccount? Member, ProviderAnswer Answer)> MemberAsync(GrantTokens tokens, CancellationToken ct)
     {
         var answer = await client.GetAsync("/v2/userinfo", tokens.AccessToken, ct);
@@ -88,7 +71,4 @@ internal sealed class LinkedInConsent(LinkedInClient client, LinkedInSettings se
             ? (new ProviderAccount(id, answer.Body.Words("name") ?? id, null, ProviderText.Url(answer.Body.Text("picture"))), answer)
             : (null, answer);
     }
-
-    private static DestinationsOutcome.Failed Failed(ProviderAnswer answer, GrantTokens tokens) => new(answer.IsSuccess
-        ? LinkedInErrors.Common.Unavailable(answer) : LinkedInErrors.Of(answer, tokens));
 }

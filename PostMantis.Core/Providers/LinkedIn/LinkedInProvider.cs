@@ -1,21 +1,15 @@
 using System.Text.Json.Nodes;
-using PostMantis.Core.Common;
 
 namespace PostMantis.Core.Providers.LinkedIn;
 
 /// <summary>LinkedIn, as a member or as a page: text, link, pictures, one film, one document (docs/providers/linkedin.md).</summary>
 internal sealed class LinkedInProvider(
-    LinkedInSettings settings, LinkedInConsent consent, LinkedInPublisher publisher, LinkedInReconciler reconciler) : IProvider
+    LinkedInSettings settings, LinkedInConsent consent, LinkedInPublisher publisher, LinkedInReconciler reconciler)
+    : Network(Name, consent, publisher, reconciler, settings.MissingClient(LinkedInSettings.Section))
 {
     public const string Name = "linkedin";
 
-    public string Id => Name;
-
-    public string DisplayName => "LinkedIn";
-
-    public IReadOnlyList<string> MissingSettings => settings.MissingClient(LinkedInSettings.Section);
-
-    public ProviderRules Rules { get; } = new(MaxText: settings.MaxText, TextUnit.Utf16, UrlCounts: null,
+    public override ProviderRules Rules { get; } = new(MaxText: settings.MaxText, TextUnit.Utf16, UrlCounts: null,
         BodyRequired: false, MaxMedia: 20, Link: true, MaxThreadParts: 0, FirstComment: true, AltText: true)
     {
         MaxAlt = 4086,
@@ -46,7 +40,7 @@ internal sealed class LinkedInProvider(
         ], MixedKinds: false),
     };
 
-    public JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+    public override JsonObject OptionsSchema { get; } = StrictOptions.Of("""
         {"visibility": {"enum": ["public", "connections", "loggedIn"], "default": "public",
            "description": "Who sees the post; connections is for members, not for pages."},
          "disableReshare": {"type": "boolean", "default": false, "description": "Whether others cannot share it."},
@@ -57,28 +51,10 @@ internal sealed class LinkedInProvider(
         """);
 
     // A post with one picture is about three of the 150 calls a day that a member has with an app.
-    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    public override IReadOnlyList<BudgetRule> BudgetRules { get; } =
         [new BudgetRule("memberDay", BudgetScope.Profile, 50, TimeSpan.FromDays(1), BudgetKind.Fixed)];
 
-    public ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts)
-    {
-        ArgumentNullException.ThrowIfNull(facts);
-        return facts.ContainsKey(LinkedInConsent.PageFact)
-            ? Rules with { ExcludedChoices = new Dictionary<string, IReadOnlyList<string>> { ["visibility"] = ["connections"] } }
-            : Rules;
-    }
-
-    public JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts)
-    {
-        ArgumentNullException.ThrowIfNull(facts);
-        return facts.ContainsKey(LinkedInConsent.PageFact) ? new JsonObject { ["visibility"] = new JsonArray("public", "loggedIn") } : [];
-    }
-
-    public IConsent Consent => consent;
-
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => reconciler;
-
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options) => StrictOptions.Check(OptionsSchema, options);
+    public override ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) => facts.ContainsKey(LinkedInConsent.PageFact)
+        ? Rules with { ExcludedChoices = new Dictionary<string, IReadOnlyList<string>> { ["visibility"] = ["connections"] } }
+        : Rules;
 }

@@ -9,18 +9,14 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
     private const string CommentHandle = "commentSent";
 
     // Posts of a page can be listed; those of a member never.
-    public SettlementMode ModeOf(PublishTarget target, DeliveryContent content)
-    {
-        ArgumentNullException.ThrowIfNull(target);
-        return IsPage(target) ? SettlementMode.ReadBack : SettlementMode.None;
-    }
+    public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) =>
+        IsPage(target) ? SettlementMode.ReadBack : SettlementMode.None;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         var parts = work.Parts.ToList();
-        var isLater = parts.Exists(p => p is { Kind: PartKind.Root, Status: PartStatus.Published });
-        if (parts.Find(p => p is { Kind: PartKind.Root, Status: PartStatus.Published }) is not { ProviderPostId: { } id })
+        var known = parts.Find(p => p is { Kind: PartKind.Root, Status: PartStatus.Published });
+        if (known is not { ProviderPostId: { } id })
         {
             var outcome = await PublishRootAsync(work, ct);
             if (outcome is not PublishOutcome.Published published) return outcome;
@@ -29,7 +25,7 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
         }
         if (work.Content.FirstComment is { } comment
             && parts.Find(p => p.Kind == PartKind.FirstComment) is { Status: not PartStatus.Published } part)
-            DeliveryPart.Put(parts, await CommentAsync(work, id, comment, part, isLater, ct));
+            DeliveryPart.Put(parts, await CommentAsync(work, id, comment, part, isLater: known is not null, ct));
         return new PublishOutcome.Published(id, Permalink(id), parts);
     }
 
@@ -41,20 +37,15 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
 
     private async Task<PublishOutcome> PublishRootAsync(PublishWork work, CancellationToken ct)
     {
-        var visibility = work.Content.Options.Text("visibility") ?? "public";
-        if (IsPage(work.Target) && visibility == "connections")
-            return new PublishOutcome.Rejected(LinkedInErrors.Common.Content(null,
-                "A page has no connections: choose the visibility public or loggedIn."));
+        if (work.FilesOf(work.Content.Media) is not { } files) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
         List<string> assets = [];
-        for (var i = 0; i < work.Content.Media.Count; i++)
+        foreach (var (i, file) in files.Index())
         {
-            if (!work.Files.TryGetValue(work.Content.Media[i].ArtifactId, out var file))
-                return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
-            var brought = await uploads.BringAsync(work, i, file, ct);
-            if (brought.Urn is not { } urn) return brought.Stop!;
+            var (urn, stop) = await uploads.BringAsync(work, i, file, ct);
+            if (urn is null) return stop!;
             assets.Add(urn);
         }
-
+        var visibility = work.Content.Options.Text("visibility") ?? "public";
         var post = new JsonObject
         {
             ["author"] = work.Target.ProviderProfileId,
@@ -69,62 +60,38 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
             ["lifecycleState"] = "PUBLISHED",
             ["isReshareDisabledByAuthor"] = work.Content.Options.Flag("disableReshare") ?? false,
         };
-        if (ContentOf(work, assets) is { } content) post["content"] = content;
-        if (!(await work.MarkAsync(ct)).IsOpen) return new PublishOutcome.Retry(LinkedInErrors.Common.Unavailable());
-        work.CallStarts();
+        post.Say("content", ContentOf(work.Content, files, assets));
+        if (await LinkedInErrors.All.MarkAsync(work, ct) is { } late) return late;
         var answer = await client.PostAsync("/rest/posts", post, work.Tokens.AccessToken, ct);
+
         // The answer to a new post has no body: the id is in a header, and without it nobody knows which post it was.
-        if (answer.IsSuccess)
-            return PostUrn(answer.Header("x-restli-id")) is { } urn
-                ? new PublishOutcome.Published(urn, Permalink(urn), [])
-                : new PublishOutcome.Unconfirmed("no_id", answer.Error);
-        return answer.SaysNothing
-            ? LinkedInErrors.Common.OfPublicCall(answer, LinkedInErrors.Common.Unavailable(answer))
-            : LinkedInErrors.Refusal(answer, LinkedInErrors.Of(answer, work.Tokens), client.Now);
+        return !answer.IsSuccess ? LinkedInErrors.All.OfPublicCall(work, answer)
+            : PostUrn(answer.Header("x-restli-id")) is { } made ? new PublishOutcome.Published(made, Permalink(made), [])
+            : new PublishOutcome.Unconfirmed("no_id", answer.Error);
     }
 
     /// <summary>A URN as posts have it; null when it is something else.</summary>
-    public static string? PostUrn(string? text) =>
-        text is not null && (text.StartsWith("urn:li:share:", StringComparison.Ordinal)
-            || text.StartsWith("urn:li:ugcPost:", StringComparison.Ordinal))
-            ? ProviderText.Id(text) : null;
+    public static string? PostUrn(string? text) => text?.StartsWith("urn:li:share:", StringComparison.Ordinal) is true
+        || text?.StartsWith("urn:li:ugcPost:", StringComparison.Ordinal) is true ? ProviderText.Id(text) : null;
 
-    private static JsonObject? ContentOf(PublishWork work, List<string> assets)
+    private static JsonObject? ContentOf(DeliveryContent content, IReadOnlyList<PublishFile> files, List<string> assets)
     {
-        var (content, options) = (work.Content, work.Content.Options);
-        if (assets.Count > 1)
-            return new JsonObject
-            {
-                ["multiImage"] = new JsonObject
-                {
-                    ["images"] = new JsonArray([.. assets.Select((urn, i) => Image(urn, content.Media[i].Alt))]),
-                },
-            };
-        if (assets.Count == 1)
+        var options = content.Options;
+        var images = assets.Select((urn, i) => new JsonObject { ["id"] = urn }.Say("altText", content.Media[i].Alt));
+        if (assets.Count > 1) return new JsonObject { ["multiImage"] = new JsonObject { ["images"] = new JsonArray([.. images]) } };
+        if (assets is [var only])
         {
-            var (item, file) = (content.Media[0], work.Files[content.Media[0].ArtifactId]);
-            if (file.Kind == MediaKind.Image) return new JsonObject { ["media"] = Image(assets[0], item.Alt) };
-            var media = new JsonObject { ["id"] = assets[0] };
+            if (files[0].Kind == MediaKind.Image) return new JsonObject { ["media"] = images.First() };
+
             // A document must have a title.
-            if ((options.Text("title") ?? item.Alt ?? (file.Kind == MediaKind.Document ? file.FileName : null)) is { } title)
-                media["title"] = title;
-            return new JsonObject { ["media"] = media };
+            var title = options.Text("title") ?? content.Media[0].Alt ?? (files[0].Kind == MediaKind.Document ? files[0].FileName : null);
+            return new JsonObject { ["media"] = new JsonObject { ["id"] = only }.Say("title", title) };
         }
-        if (content.Link is not { } link) return null;
-        var article = new JsonObject
+        return content.Link is not { Url: var url } ? null : new JsonObject
         {
-            ["source"] = link.Url,
-            ["title"] = options.Text("title") ?? new Uri(link.Url).Host,
+            ["article"] = new JsonObject { ["source"] = url, ["title"] = options.Text("title") ?? new Uri(url).Host }
+                .Say("description", options.Text("description")),
         };
-        if (options.Text("description") is { } description) article["description"] = description;
-        return new JsonObject { ["article"] = article };
-    }
-
-    private static JsonObject Image(string urn, string? alt)
-    {
-        var image = new JsonObject { ["id"] = urn };
-        if (alt is not null) image["altText"] = alt;
-        return image;
     }
 
     // Side work: whatever comes of it, the post is published.
@@ -146,30 +113,20 @@ internal sealed class LinkedInPublisher(LinkedInClient client, LinkedInUploads u
             if (!listed.IsSuccess || listed.Body.Objects("elements") is not { } there) return lost;
             if (there.FirstOrDefault(one => one.Text("actor") == work.Target.ProviderProfileId
                     && one.Text("message", "text") == comment.Body) is { } ours)
-                return part with { Status = PartStatus.Published, Error = null, ProviderPostId = ours.Id("id"), Url = Permalink(urn) };
+                return Live(ours.Id("id"));
         }
-        try
-        {
-            await work.SaveHandleAsync(CommentHandle, "1", ct);
-        }
-        catch (LeaseLostException)
-        {
-            // The post is public, and that must still be told.
-            return part;
-        }
+        if (!await work.TrySaveHandleAsync(CommentHandle, "1", ct)) return part;
         var answer = await client.PostAsync(comments, new JsonObject
         {
             ["actor"] = work.Target.ProviderProfileId,
             ["object"] = urn,
             ["message"] = new JsonObject { ["text"] = comment.Body },
         }, work.Tokens.AccessToken, ct);
-        if (answer.IsSuccess)
-            return part with
-            {
-                Status = PartStatus.Published, Error = null,
-                ProviderPostId = ProviderText.Id(answer.Header("x-restli-id")) ?? answer.Body.Id("id"), Url = Permalink(urn),
-            };
+        if (answer.IsSuccess) return Live(ProviderText.Id(answer.Header("x-restli-id")) ?? answer.Body.Id("id"));
         return answer.Silence == ProviderSilence.Lost || answer.IsServerFault
-            ? lost : part with { Status = PartStatus.Failed, Error = LinkedInErrors.Of(answer, work.Tokens) };
+            ? lost : part with { Status = PartStatus.Failed, Error = LinkedInErrors.All.Of(answer, work.Tokens) };
+
+        DeliveryPart Live(string? id) =>
+            part with { Status = PartStatus.Published, Error = null, ProviderPostId = id, Url = Permalink(urn) };
     }
 }

@@ -12,7 +12,6 @@ internal sealed class LinkedInReconciler(LinkedInClient client) : IReconciler
 
     public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         if (work.Mode != SettlementMode.ReadBack) return new ReconcileOutcome.CannotTell();
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
         return await Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (_, next) =>
@@ -40,11 +39,8 @@ internal sealed class LinkedInReconciler(LinkedInClient client) : IReconciler
             || LittleText.Unescape(post.Text("commentary") ?? "") != (work.Content.Body ?? ""))
             return false;
         var content = post.Get("content");
-        List<string?> shown =
-        [
-            .. content.Text("media", "id") is { } one ? [one] : (string?[])[],
-            .. content.Objects("multiImage", "images")?.Select(image => image.Text("id")) ?? [],
-        ];
+        IEnumerable<string?> shown = content.Text("media", "id") is { } one
+            ? [one] : content.Objects("multiImage", "images")?.Select(image => image.Text("id")) ?? [];
         var brought = Enumerable.Range(0, work.Content.Media.Count)
             .Select(i => work.Handles.GetValueOrDefault(LinkedInUploads.Handle(i)));
         return shown.SequenceEqual(brought) && content.Text("article", "source") == work.Content.Link?.Url;

@@ -34,13 +34,10 @@ public sealed class LinkedInSettings : ProviderSettings
     public TimeSpan UnreadableGrace { get; set; } = TimeSpan.FromSeconds(8);
 
     /// <summary>Scopes for what is configured: always the same, because another set ends all tokens of a member.</summary>
-    internal IReadOnlyList<string> Scopes =>
-    [
-        "openid", "profile", "w_member_social",
-        .. Organizations
-            ? ["w_organization_social", LinkedInConsent.ReadScope, LinkedInConsent.AdminScope]
-            : Array.Empty<string>(),
-    ];
+    internal IReadOnlyList<string> Scopes => Organizations
+        ? [.. Member, "w_organization_social", "r_organization_social", LinkedInConsent.AdminScope] : Member;
+
+    private static string[] Member => ["openid", "profile", "w_member_social"];
 }
 
 /// <summary>Registers the network.</summary>

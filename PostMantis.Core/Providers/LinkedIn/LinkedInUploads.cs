@@ -5,9 +5,6 @@ using System.Text.Json.Nodes;
 
 namespace PostMantis.Core.Providers.LinkedIn;
 
-/// <summary>What came of bringing one file, or of waiting for it.</summary>
-internal readonly record struct LinkedInAsset(string? Urn, PublishOutcome? Stop);
-
 /// <summary>
 /// Brings files: a place is asked for, bytes are put there, LinkedIn works on them. Films go in the parts LinkedIn names;
 /// the mark of each part is saved, so that a killed upload goes on with the next one.
@@ -23,63 +20,51 @@ internal sealed class LinkedInUploads(LinkedInClient client, LinkedInSettings se
     public static string Handle(int index) => string.Create(CultureInfo.InvariantCulture, $"asset{index}");
 
     /// <summary>Brings one file and waits for it; anything but a URN ends this turn.</summary>
-    public async Task<LinkedInAsset> BringAsync(PublishWork work, int index, PublishFile file, CancellationToken ct)
+    public async Task<(string? Urn, PublishOutcome? Stop)> BringAsync(PublishWork work, int index, PublishFile file, CancellationToken ct)
     {
+        var kind = file.Kind switch { MediaKind.Video => "video", MediaKind.Document => "document", _ => "image" };
         if (!work.Handles.TryGetValue(Handle(index), out var urn))
         {
-            var brought = file.Kind == MediaKind.Video
-                ? await FilmAsync(work, index, file, ct)
-                : await PutAsync(work, file, ct);
-            if (brought.Urn is null) return brought;
-            urn = brought.Urn;
-            await work.SaveHandleAsync(Handle(index), urn, ct);
+            var (brought, said) = file.Kind == MediaKind.Video
+                ? await FilmAsync(work, index, file, ct) : await PutAsync(work, kind, file, ct);
+            if (brought is null) return (null, LinkedInErrors.All.BeforePublic(work, said));
+            await work.SaveHandleAsync(Handle(index), urn = brought, ct);
         }
-        return work.Handles.ContainsKey(Handle(index) + "Ready") ? new(urn, null) : await WaitAsync(work, index, file, urn, ct);
+        var stop = work.Handles.ContainsKey(Handle(index) + "Ready") ? null : await WaitAsync(work, index, kind, urn, ct);
+        return stop is null ? (urn, null) : (null, stop);
     }
-
-    private static string Resource(PublishFile file) => file.Kind switch
-    {
-        MediaKind.Video => "video",
-        MediaKind.Document => "document",
-        _ => "image",
-    };
 
     // Pictures and documents are put whole: after a crash the unfinished one is left and a new one begun.
-    private async Task<LinkedInAsset> PutAsync(PublishWork work, PublishFile file, CancellationToken ct)
+    private async Task<(string? Urn, ProviderAnswer Said)> PutAsync(PublishWork work, string kind, PublishFile file, CancellationToken ct)
     {
-        var kind = Resource(file);
-        var made = await client.PostAsync($"/rest/{kind}s?action=initializeUpload", Asked(work, []), work.Tokens.AccessToken, ct);
-        if (ProviderText.Id(made.Body.Text("value", kind)) is not { } urn
-            || Address(made.Body.Text("value", "uploadUrl")) is not { } url || !made.IsSuccess)
-            return Stop(work, made);
+        var made = await BeginAsync(work, kind, [], ct);
+        if (!made.IsSuccess || made.Body.Id("value", kind) is not { } urn || made.Body.Address("value", "uploadUrl") is not { } url)
+            return (null, made);
         var put = await client.UploadAsync(HttpMethod.Put, url,
             new FileSlice(file, mimeType: "application/octet-stream"), work.Tokens.AccessToken, ct);
-        return put.IsSuccess ? new(urn, null) : Stop(work, put);
+        return (put.IsSuccess ? urn : null, put);
     }
 
-    private async Task<LinkedInAsset> FilmAsync(PublishWork work, int index, PublishFile file, CancellationToken ct)
+    private async Task<(string? Urn, ProviderAnswer Said)> FilmAsync(PublishWork work, int index, PublishFile file, CancellationToken ct)
     {
         var (planHandle, marksHandle) = (Handle(index) + "Plan", Handle(index) + "Marks");
-        var plan = Plan(work.Handles.GetValueOrDefault(planHandle));
-        var marks = work.Handles.GetValueOrDefault(marksHandle)?.Split('\n').ToList() ?? [];
+        var plan = work.Handles.TryGetValue(planHandle, out var saved) ? JsonSerializer.Deserialize<FilmPlan>(saved) : null;
+        var marks = work.Handles.GetValueOrDefault(marksHandle, "").Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
         if (plan is null || plan.Until - LeastLife <= client.Now)
         {
-            var made = await client.PostAsync("/rest/videos?action=initializeUpload",
-                Asked(work, new() { ["fileSizeBytes"] = file.SizeBytes, ["uploadCaptions"] = false, ["uploadThumbnail"] = false }),
-                work.Tokens.AccessToken, ct);
-            if (!made.IsSuccess || ReadPlan(made.Body, file.SizeBytes) is not { } fresh) return Stop(work, made);
+            var made = await BeginAsync(work, "video",
+                new() { ["fileSizeBytes"] = file.SizeBytes, ["uploadCaptions"] = false, ["uploadThumbnail"] = false }, ct);
+            if (!made.IsSuccess || ReadPlan(made.Body, file.SizeBytes) is not { } fresh) return (null, made);
             (plan, marks) = (fresh, []);
             await work.SaveHandleAsync(planHandle, JsonSerializer.Serialize(plan), ct);
             await work.SaveHandleAsync(marksHandle, "", ct);
         }
-        marks.RemoveAll(string.IsNullOrEmpty);
         foreach (var part in plan.Parts.Skip(marks.Count))
         {
             // Films are put without the token; what LinkedIn signed the address with is enough.
             var put = await client.UploadAsync(HttpMethod.Put, part.Url,
                 new FileSlice(file, part.First, part.Last - part.First + 1, "application/octet-stream"), null, ct);
-            if (!put.IsSuccess || ProviderText.Token(put.Header("ETag")?.Trim('"')) is not { } mark)
-                return put.IsSuccess ? new(null, new PublishOutcome.Retry(LinkedInErrors.Common.Unavailable(put))) : Stop(work, put);
+            if (!put.IsSuccess || ProviderText.Token(put.Header("ETag")?.Trim('"')) is not { } mark) return (null, put);
             marks.Add(mark);
             await work.SaveHandleAsync(marksHandle, string.Join('\n', marks), ct);
         }
@@ -92,56 +77,45 @@ internal sealed class LinkedInUploads(LinkedInClient client, LinkedInSettings se
                 ["uploadedPartIds"] = new JsonArray([.. marks.Select(mark => JsonValue.Create(mark))]),
             },
         }, work.Tokens.AccessToken, ct);
-        return done.IsSuccess ? new(plan.Urn, null) : Stop(work, done);
+        return (done.IsSuccess ? plan.Urn : null, done);
     }
 
     // A post with a file that is not ready fails or stays invisible.
-    private async Task<LinkedInAsset> WaitAsync(PublishWork work, int index, PublishFile file, string urn, CancellationToken ct)
+    private async Task<PublishOutcome?> WaitAsync(PublishWork work, int index, string kind, string urn, CancellationToken ct)
     {
-        var ready = Handle(index) + "Ready";
         if (work.Handles.MomentOf(Handle(index) + "Until") is { } until)
-            return until > client.Now ? new(null, new PublishOutcome.Processing(until - client.Now)) : new(urn, null);
-        var status = await client.GetAsync($"/rest/{Resource(file)}s/{LinkedInClient.Segment(urn)}", work.Tokens.AccessToken, ct);
+            return until > client.Now ? new PublishOutcome.Processing(until - client.Now) : null;
+        var status = await client.GetAsync($"/rest/{kind}s/{LinkedInClient.Segment(urn)}", work.Tokens.AccessToken, ct);
         if (status.Status == HttpStatusCode.Forbidden)
         {
             // Whoever may post as a member alone cannot read it: a short while is all there is. A post that came too early
             // is refused, and the next try waits longer.
             var grace = settings.UnreadableGrace * work.AttemptNumber;
             await work.SaveMomentAsync(Handle(index) + "Until", client.Now + grace, ct);
-            return new(null, new PublishOutcome.Processing(grace));
+            return new PublishOutcome.Processing(grace);
         }
-        if (status.SaysNothing) return new(null, new PublishOutcome.Processing(CheckAgain));
-        if (!status.IsSuccess) return Stop(work, status);
-        switch (status.Body.Text("status"))
-        {
-            case "AVAILABLE":
-                await work.SaveHandleAsync(ready, "1", ct);
-                return new(urn, null);
-            case "PROCESSING_FAILED":
-                return new(null, new PublishOutcome.Rejected(LinkedInErrors.Common.Media(status,
-                    "LinkedIn could not work with one of the files"
-                    + (status.Body.Words("processingFailureReason") is { } why ? $" ({why})." : "."))));
-            default:
-                return new(null, new PublishOutcome.Processing(CheckAgain));
-        }
+        var stop = LinkedInErrors.All.OfWork(work, status, StateOf, CheckAgain, status.Body.Words("processingFailureReason"));
+        if (stop is null) await work.SaveHandleAsync(Handle(index) + "Ready", "1", ct);
+        return stop;
     }
 
-    private LinkedInAsset Stop(PublishWork work, ProviderAnswer answer) => new(null,
-        answer.SaysNothing || answer.IsSuccess
-            ? new PublishOutcome.Retry(LinkedInErrors.Common.Unavailable(answer), answer.Wait)
-            : LinkedInErrors.Refusal(answer, LinkedInErrors.Of(answer, work.Tokens), client.Now));
-
-    private static JsonObject Asked(PublishWork work, JsonObject more)
+    private static RemoteState StateOf(string? status) => status switch
     {
-        more["owner"] = work.Target.ProviderProfileId;
-        return new JsonObject { ["initializeUploadRequest"] = more };
+        "AVAILABLE" => RemoteState.Ready,
+        "PROCESSING_FAILED" => RemoteState.Failed,
+        _ => RemoteState.Working,
+    };
+
+    private Task<ProviderAnswer> BeginAsync(PublishWork work, string kind, JsonObject asked, CancellationToken ct)
+    {
+        asked["owner"] = work.Target.ProviderProfileId;
+        return client.PostAsync($"/rest/{kind}s?action=initializeUpload", new JsonObject { ["initializeUploadRequest"] = asked },
+            work.Tokens.AccessToken, ct);
     }
 
     private sealed record Part(Uri Url, long First, long Last);
 
     private sealed record FilmPlan(string Urn, string Token, DateTimeOffset Until, IReadOnlyList<Part> Parts);
-
-    private static FilmPlan? Plan(string? saved) => saved is null ? null : JsonSerializer.Deserialize<FilmPlan>(saved);
 
     // Parts must cover the film without a gap: anything else is not an answer that can be worked with.
     private FilmPlan? ReadPlan(JsonNode? body, long size)
@@ -149,16 +123,14 @@ internal sealed class LinkedInUploads(LinkedInClient client, LinkedInSettings se
         List<Part> parts = [];
         foreach (var item in body.Objects("value", "uploadInstructions") ?? [])
         {
-            if (Address(item.Text("uploadUrl")) is not { } url || item.Number("firstByte") is not { } first
+            if (item.Address("uploadUrl") is not { } url || item.Number("firstByte") is not { } first
                 || item.Number("lastByte") is not { } last || first != (parts.Count == 0 ? 0 : parts[^1].Last + 1) || last < first)
                 return null;
             parts.Add(new Part(url, first, last));
         }
-        return ProviderText.Id(body.Text("value", "video")) is { } urn && parts.Count > 0 && parts[^1].Last == size - 1
+        return body.Id("value", "video") is { } urn && parts.Count > 0 && parts[^1].Last == size - 1
             ? new FilmPlan(urn, body.Text("value", "uploadToken") ?? "",
                 body.Moment("value", "uploadUrlsExpireAt") ?? client.Now.AddHours(1), parts)
             : null;
     }
-
-    private static Uri? Address(string? text) => ProviderText.Url(text) is { } url ? new Uri(url) : null;
 }

@@ -12,7 +12,7 @@ internal sealed class MastodonClient(MastodonSettings settings, ProviderTranspor
     public const string ClientId = "clientId";
     public const string ClientSecret = "clientSecret";
 
-    public static ProviderErrors Errors { get; } = new("Mastodon");
+    public static ProviderErrors Errors { get; } = new MastodonErrors();
 
     public static Uri At(string server, string path) => new(new Uri(server), path);
 
@@ -36,18 +36,17 @@ internal sealed class MastodonClient(MastodonSettings settings, ProviderTranspor
     // Error texts come in the server's language: nothing is read from them but for people.
     protected override (string? Code, string? Message) ReadError(JsonNode? body) =>
         (body.Text("error_description") is null ? null : body.Text("error"), body.Text("error_description") ?? body.Text("error"));
+}
 
-    /// <summary>What an answer that is no yes means.</summary>
-    public static DeliveryError ErrorOf(ProviderAnswer answer, bool isFile = false) => (int?)answer.Status switch
+/// <summary>What refusals mean, by their status: words come in the server's language.</summary>
+internal sealed class MastodonErrors() : ProviderErrors("Mastodon")
+{
+    protected override DeliveryError? Own(ProviderAnswer answer, bool isFile) => (int?)answer.Status switch
     {
-        null or >= 500 or (>= 200 and < 300) => Errors.Unavailable(answer),
-        401 => Errors.Revoked(answer),
-        403 when answer.Error.Message?.Contains("scope", StringComparison.OrdinalIgnoreCase) == true => Errors.Revoked(answer),
-        403 => Errors.Restricted(answer),
-        429 => Errors.RateLimited(answer),
-        413 or 415 => Errors.Media(answer),
-        422 => isFile ? Errors.Media(answer) : Errors.Content(answer),
-        404 when !isFile => Errors.Content(answer, "What this post answers is no longer there."),
-        _ => Errors.Misconfigured(answer),
+        401 => Revoked(answer),
+        403 when answer.Error.Message?.Contains("scope", StringComparison.OrdinalIgnoreCase) == true => Revoked(answer),
+        404 when !isFile => Content(answer, "What this post answers is no longer there."),
+        400 or 404 or 409 => Misconfigured(answer),
+        _ => null,
     };
 }

@@ -17,11 +17,8 @@ internal sealed class MastodonConsent(MastodonClient client, MastodonSettings se
         new(ServerField, "Your server", $"Such as {settings.BaseUrl.Authority}, or your whole handle. {settings.BaseUrl.Authority} if left empty."),
     ];
 
-    public Uri? ConsentPage => null;
-
     public async Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
         var typed = trip.Input.GetValueOrDefault(ServerField) ?? settings.BaseUrl.GetLeftPart(UriPartial.Authority);
         if (MastodonClient.ServerOf(typed) is not { } server) return No("That is not the name of a server.");
         var known = await client.GetAsync(MastodonClient.At(server, "/.well-known/oauth-authorization-server"), null, ct);
@@ -50,14 +47,12 @@ internal sealed class MastodonConsent(MastodonClient client, MastodonSettings se
 
     public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
         var answer = await client.PostFormAsync(MastodonClient.At(trip.Secrets[MastodonClient.Server], "/oauth/token"),
             Form(trip.Secrets, ("grant_type", "authorization_code"), ("code", back.Code ?? ""),
                 ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("code_verifier", trip.CodeVerifier)),
             [trip.Secrets[MastodonClient.ClientSecret], back.Code, trip.CodeVerifier], ct);
         if (!answer.IsSuccess || ProviderText.Token(answer.Body.Text("access_token")) is not { } token)
-            return new ConsentOutcome.Refused(MastodonClient.ErrorOf(answer));
+            return new ConsentOutcome.Refused(MastodonClient.Errors.Of(answer));
         var granted = answer.Body.Words("scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
         var tokens = new GrantTokens { AccessToken = token, Scopes = granted, Secrets = trip.Secrets };
 
@@ -75,10 +70,9 @@ internal sealed class MastodonConsent(MastodonClient client, MastodonSettings se
 
     public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var (answer, account) = await WhoAsync(tokens, ct);
         if (account is null || await ReadLimitsAsync(tokens, ct) is not { } limits)
-            return new DestinationsOutcome.Failed(MastodonClient.ErrorOf(answer));
+            return new DestinationsOutcome.Failed(MastodonClient.Errors.Of(answer));
         return new DestinationsOutcome.Listed([new Destination(account.Id, account.Name, account.Handle, account.PictureUrl,
             new Dictionary<string, string>(limits) { [MastodonStatuses.AccountFact] = answer.Body.Id("id")! })]);
     }
@@ -95,12 +89,9 @@ internal sealed class MastodonConsent(MastodonClient client, MastodonSettings se
     public Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct) =>
         Task.FromResult<RefreshOutcome>(new RefreshOutcome.Revoked(MastodonClient.Errors.Revoked()));
 
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        return client.PostFormAsync(MastodonClient.At(tokens.Secrets[MastodonClient.Server], "/oauth/revoke"),
+    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct) =>
+        client.PostFormAsync(MastodonClient.At(tokens.Secrets[MastodonClient.Server], "/oauth/revoke"),
             Form(tokens.Secrets, ("token", tokens.AccessToken)), tokens.AllSecrets(), ct);
-    }
 
     // An id means something on its own server only.
     private async Task<(ProviderAnswer Answer, ProviderAccount? Account)> WhoAsync(GrantTokens tokens, CancellationToken ct)

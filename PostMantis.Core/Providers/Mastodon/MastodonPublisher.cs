@@ -21,7 +21,6 @@ internal sealed class MastodonPublisher(MastodonClient client, MastodonStatuses 
 
     public Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return PartChain.PublishAsync(work,
             () => SayAsync(work, 0, work.Content.Body, work.Content.Media, null, ct),
             call => SayAsync(work, call.Part.Index, call.Content.Body, call.Content.Media, call.Parent.ProviderPostId, ct), ct);
@@ -50,19 +49,18 @@ internal sealed class MastodonPublisher(MastodonClient client, MastodonStatuses 
         }
         else
         {
-            await work.SaveHandleAsync(MastodonStatuses.CallHandle(index), time.GetUtcNow().ToString("O", CultureInfo.InvariantCulture), ct);
+            await work.SaveMomentAsync(MastodonStatuses.CallHandle(index), time.GetUtcNow(), ct);
         }
         work.CallStarts();
         var answer = await client.PostJsonAsync(MastodonClient.At(work.Tokens.Secrets[MastodonClient.Server], "/api/v1/statuses"),
             status, work.Tokens.AccessToken, ct, new Dictionary<string, string> { ["Idempotency-Key"] = KeyOf(work, index, status) });
         if (answer.RateLimit is { Remaining: 0 } used) work.Learn(new LearnedBudget(0, used.ResetsAt));
-        if (answer.IsSuccess && MastodonStatuses.Read(answer.Body) is { } live)
-            return new PublishOutcome.Published(live.ProviderPostId, live.Url, []);
+        if (answer.IsSuccess && MastodonStatuses.Read(answer.Body) is { } live) return live.AsPublished();
 
         // In any language: a file that is gone was attached by an earlier call, or was dropped by the server.
         if (answer.Status == HttpStatusCode.UnprocessableEntity && files.Count > 0)
             return await AfterRefusalAsync(work, index, text, parent, files, answer, calledAt, ct);
-        return MastodonClient.Errors.OfPublicCall(answer, MastodonClient.ErrorOf(answer));
+        return MastodonClient.Errors.OfPublicCall(work, answer);
     }
 
     private async Task<(string? Id, PublishOutcome? Hindered)> SendFileAsync(
@@ -76,7 +74,7 @@ internal sealed class MastodonPublisher(MastodonClient client, MastodonStatuses 
         var answer = await client.UploadAsync(HttpMethod.Post,
             MastodonClient.At(work.Tokens.Secrets[MastodonClient.Server], "/api/v2/media"), form, work.Tokens.AccessToken, ct);
         if (!answer.IsSuccess || answer.Body.Id("id") is not { } id)
-            return (null, MastodonClient.Errors.BeforePublic(answer, MastodonClient.ErrorOf(answer, isFile: true)));
+            return (null, MastodonClient.Errors.BeforePublic(work, answer, isFile: true));
         await work.SaveHandleAsync(handle, (answer.Status == HttpStatusCode.Accepted ? Waiting : Ready) + id, ct);
         return (id, null);
     }
@@ -93,7 +91,7 @@ internal sealed class MastodonPublisher(MastodonClient client, MastodonStatuses 
             if (answer.Status == HttpStatusCode.PartialContent) return new PublishOutcome.Processing(FileCheck);
             if (answer.Status == HttpStatusCode.NotFound) continue;
             if (answer.Status != HttpStatusCode.OK)
-                return MastodonClient.Errors.BeforePublic(answer, MastodonClient.ErrorOf(answer, isFile: true));
+                return MastodonClient.Errors.BeforePublic(work, answer, isFile: true);
             await work.SaveHandleAsync(handle, Ready + id, ct);
         }
         return null;
@@ -111,14 +109,14 @@ internal sealed class MastodonPublisher(MastodonClient client, MastodonStatuses 
                 ? await FindAsync(work, index, text, parent, before, ct)
                 : new PublishOutcome.Retry(MastodonClient.Errors.Media(refusal) with { Retryable = true, NextStep = NextStep.Retry });
         }
-        return new PublishOutcome.Rejected(MastodonClient.ErrorOf(refusal));
+        return new PublishOutcome.Rejected(MastodonClient.Errors.Of(refusal));
     }
 
     private async Task<PublishOutcome> FindAsync(
         PublishWork work, int index, string? text, string? parent, DateTimeOffset since, CancellationToken ct) =>
         await statuses.FindAsync(work.Target, work.Tokens, work.Content.Options, text, parent, since, new HashSet<string>(), ct)
             is ReconcileOutcome.Found found
-            ? new PublishOutcome.Published(found.ProviderPostId, found.Url, [])
+            ? found.AsPublished()
             : new PublishOutcome.Unconfirmed(index == 0 ? "key_expired" : "part_key_expired");
 
     private static JsonObject Status(JsonObject options, string? text, List<string> files, string? parent)

@@ -26,7 +26,6 @@ internal sealed partial class MastodonStatuses(MastodonClient client, MastodonSe
 
     public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return CalledAt(work.Handles, 0) is { } since
             ? FindAsync(work.Target, work.Tokens, work.Content.Options, work.Content.Body, null, since, work.OwnedPostIds, ct)
             : Task.FromResult<ReconcileOutcome>(new ReconcileOutcome.Absent());

@@ -15,34 +15,44 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
     /// <summary>The address of an object or edge below the version.</summary>
     public Uri Graph(string path) => At($"/{settings.Version}/{path}");
 
+    /// <summary>What belongs to an account.</summary>
+    public static string Edge(PublishTarget target, string edge) => $"{Uri.EscapeDataString(target.ProviderProfileId)}/{edge}";
+
     /// <summary>An object's fields.</summary>
-    public Task<ProviderAnswer> ReadAsync(string id, string fields, string token, CancellationToken ct) =>
-        GetAsync(Graph($"{Uri.EscapeDataString(id)}?fields={fields}"), token, ct);
+    public Task<ProviderAnswer> ReadAsync(string id, string fields, GrantTokens tokens, CancellationToken ct) =>
+        ReadAsync($"{Uri.EscapeDataString(id)}?fields={fields}", tokens, ct);
 
-    /// <summary>A newer part of a listing, the newest first.</summary>
-    public Task<ProviderAnswer> ListAsync(
-        string path, string fields, DateTimeOffset? since, string token, CancellationToken ct) =>
-        GetAsync(Graph($"{path}?fields={fields}&limit=25" + (since is { } from
-            ? string.Create(CultureInfo.InvariantCulture, $"&since={from.ToUnixTimeSeconds()}") : "")), token, ct);
+    /// <summary>Whatever a path names.</summary>
+    public Task<ProviderAnswer> ReadAsync(string path, GrantTokens tokens, CancellationToken ct) =>
+        SendAsync(Request(HttpMethod.Get, Graph(path), tokens.AccessToken), tokens.AllSecrets(), ct);
 
-    /// <summary>All items of a listing that have an id; the address of its next part is not followed, for it carries the token.</summary>
-    /// <param name="secrets">What answers must not repeat.</param>
+    /// <summary>A part of a listing.</summary>
+    /// <param name="after">Where it begins; null: with the newest.</param>
+    public Task<ProviderAnswer> ListAsync(string path, string fields, int limit, GrantTokens tokens, CancellationToken ct,
+        string? after = null, DateTimeOffset? since = null) => ReadAsync(
+            string.Create(CultureInfo.InvariantCulture, $"{path}?fields={fields}&limit={limit}")
+            + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}")
+            + (since is { } from ? string.Create(CultureInfo.InvariantCulture, $"&since={from.ToUnixTimeSeconds()}") : ""), tokens, ct);
+
+    /// <summary>All items of listings; the address of a next part is not followed, for it carries the token.</summary>
     /// <returns>What could be read, and the answer at which reading ended early.</returns>
     public async Task<(IReadOnlyList<JsonObject> Items, ProviderAnswer? Failed)> WalkAsync(
-        string path, string fields, string token, IEnumerable<string?> secrets, CancellationToken ct)
+        IEnumerable<string> paths, string fields, GrantTokens tokens, CancellationToken ct)
     {
         List<JsonObject> items = [];
-        string? after = null;
-        for (var page = 1; ; page++)
+        foreach (var path in paths)
         {
-            var answer = await SendAsync(Request(HttpMethod.Get, Graph($"{path}?fields={fields}&limit=100"
-                + (after is null ? "" : $"&after={Uri.EscapeDataString(after)}")), token), secrets, ct);
-            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } some) return (items, answer);
-            items.AddRange(some);
-            after = After(answer);
-            if (after is null) return (items, null);
-            if (page == MostPages) return (items, answer);
+            string? after = null;
+            for (var page = 1; page == 1 || after is not null; page++)
+            {
+                var answer = await ListAsync(path, fields, 100, tokens, ct, after);
+                if (!answer.IsSuccess || answer.Body.Objects("data") is not { } some) return (items, answer);
+                items.AddRange(some);
+                after = After(answer);
+                if (after is not null && page == MostPages) return (items, answer);
+            }
         }
+        return (items, null);
     }
 
     /// <summary>Where the next part of a listing begins; null: there is none.</summary>
@@ -51,14 +61,10 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
             ? ProviderText.Id(answer.Body.Text("paging", "cursors", "after") ?? HttpUtility.ParseQueryString(url.Query)["after"])
             : null;
 
-    /// <summary>Creates or changes something.</summary>
-    public Task<ProviderAnswer> WriteAsync(
-        string path, IReadOnlyDictionary<string, string> fields, string token, CancellationToken ct) =>
-        PostFormAsync(Graph(path), fields, [], ct, token);
-
-    /// <summary>A query of names and values, each value escaped.</summary>
-    public static string Query(params IEnumerable<(string Name, string Value)> pairs) =>
-        string.Join('&', pairs.Select(pair => $"{pair.Name}={Uri.EscapeDataString(pair.Value)}"));
+    /// <summary>Creates or changes something that belongs to an account.</summary>
+    public Task<ProviderAnswer> WriteAsync(PublishTarget target, string edge, IReadOnlyDictionary<string, string> fields,
+        GrantTokens tokens, CancellationToken ct) =>
+        PostFormAsync(Graph(Edge(target, edge)), fields, tokens.AllSecrets(), ct, tokens.AccessToken);
 
     protected override (string? Code, string? Message) ReadError(JsonNode? body)
     {

@@ -20,8 +20,9 @@ internal sealed record ContainerTrace(string Text, string? Listing);
 /// <param name="ReasonField">Of a container: why it failed.</param>
 /// <param name="TextField">Of a post in a listing.</param>
 /// <param name="ListsSince">Whether listings can begin at a moment.</param>
-internal sealed record ContainerWay(
-    string CreateEdge, string PublishEdge, string StatusField, string ReasonField, string TextField, bool ListsSince);
+/// <param name="ReasonOf">What a failed container's reason means.</param>
+internal sealed record ContainerWay(string CreateEdge, string PublishEdge, string StatusField, string ReasonField,
+    string TextField, bool ListsSince, Func<string?, MetaMeaning> ReasonOf);
 
 /// <summary>How far a post has come.</summary>
 internal abstract record ContainerStep
@@ -39,9 +40,7 @@ internal abstract record ContainerStep
 /// anything is public, so a lost answer is settled by asking the container; a container that is public is never published
 /// again.
 /// </summary>
-/// <param name="reasonOf">What a failed container's reason means.</param>
-internal sealed class MetaContainers(
-    MetaClient client, MetaErrors errors, ContainerWay way, Func<string?, MetaMeaning> reasonOf, TimeProvider time)
+internal sealed class MetaContainers(MetaClient client, MetaErrors errors, ContainerWay way, TimeProvider time)
 {
     /// <summary>A file's address must serve as long as a container may be published.</summary>
     public static readonly TimeSpan PullFor = TimeSpan.FromHours(24);
@@ -50,12 +49,6 @@ internal sealed class MetaContainers(
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Often = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Later = TimeSpan.FromMinutes(1);
-
-    // A publishing call may take effect this long after its answer was lost.
-    private static readonly TimeSpan Settled = TimeSpan.FromMinutes(2);
-
-    // Listings tell whole seconds.
-    private static readonly TimeSpan Skew = TimeSpan.FromSeconds(60);
 
     /// <summary>The handle of the container of one part of a post.</summary>
     public static string HandleOf(string part) => $"{part}.container";
@@ -73,16 +66,16 @@ internal sealed class MetaContainers(
             if (await CreateAsync(work, HandleOf(part), Whole(work, part, made), 0, ct) is { } refused) return Ended(refused);
         }
         var held = Held.Read(work.Handles, HandleOf(part))!;
-        var called = work.Handles.MomentOf(CalledOf(part));
+        var call = CallOf(part);
         var status = await StatusAsync(work.Tokens, held.Id, ct);
         switch (status.State)
         {
             case "PUBLISHED":
-                return await FindAsync(work, trace, called ?? held.MadeAt, ct);
-            case "FINISHED" when called is { } at && time.GetUtcNow() - at < Settled:
-                return Ended(new PublishOutcome.Processing(at + Settled - time.GetUtcNow()));
+                return await FindAsync(work, trace, call.At(work.Handles) ?? held.MadeAt, ct);
+            case "FINISHED" when call.Remaining(work.Handles) is { } wait:
+                return Ended(new PublishOutcome.Processing(wait));
             case "FINISHED":
-                return await PublishAsync(work, part, held.Id, ct);
+                return await PublishAsync(work, call, held.Id, ct);
             case "ERROR" or "EXPIRED":
                 return Ended(plan() is { } again
                     ? await RenewAsync(work, HandleOf(part), held, status, Whole(work, part, again), ct)
@@ -107,14 +100,12 @@ internal sealed class MetaContainers(
             case "ERROR" or "EXPIRED":
                 return new ReconcileOutcome.Absent();
             case "PUBLISHED":
-                return await LookAsync(work.Target, work.Tokens, trace, work.Handles.MomentOf(CalledOf(part)) ?? held.MadeAt, work.OwnedPostIds, ct)
+                return await LookAsync(work.Target, work.Tokens, trace, CallOf(part).At(work.Handles) ?? held.MadeAt, work.OwnedPostIds, ct)
                     is var seen and not ReconcileOutcome.NotListed ? seen : new ReconcileOutcome.Inconclusive("not_listed_yet");
             default:
                 return new ReconcileOutcome.Inconclusive(status.Answer.Code ?? "no_answer", status.Answer.Wait);
         }
     }
-
-    private static string EdgeOf(PublishTarget target, string edge) => $"{Uri.EscapeDataString(target.ProviderProfileId)}/{edge}";
 
     /// <returns>Null: all items are ready to be put together.</returns>
     private async Task<PublishOutcome?> ChildrenAsync(PublishWork work, string part, ContainerPlan plan, CancellationToken ct)
@@ -152,8 +143,8 @@ internal sealed class MetaContainers(
     private async Task<PublishOutcome?> CreateAsync(
         PublishWork work, string handle, IReadOnlyDictionary<string, string> fields, int renewals, CancellationToken ct)
     {
-        var made = await client.WriteAsync(EdgeOf(work.Target, way.CreateEdge), fields, work.Tokens.AccessToken, ct);
-        if (!made.IsSuccess || made.Body.Id("id") is not { } id) return errors.BeforePublic(made, work.AttemptNumber);
+        var made = await client.WriteAsync(work.Target, way.CreateEdge, fields, work.Tokens, ct);
+        if (!made.IsSuccess || made.Body.Id("id") is not { } id) return errors.BeforePublic(work, made);
         await work.SaveHandleAsync(handle, new Held(id, time.GetUtcNow(), renewals).ToString(), ct);
         return null;
     }
@@ -162,13 +153,13 @@ internal sealed class MetaContainers(
     private async Task<PublishOutcome> RenewAsync(PublishWork work, string handle, Held held, ContainerStatus status,
         IReadOnlyDictionary<string, string> fields, CancellationToken ct)
     {
-        var meaning = status.State == "EXPIRED" ? MetaMeaning.Gone : reasonOf(status.Reason);
+        var meaning = status.State == "EXPIRED" ? MetaMeaning.Gone : way.ReasonOf(status.Reason);
         if (meaning is not (MetaMeaning.Transient or MetaMeaning.Gone or MetaMeaning.Unfetched) || held.Renewals >= MostRenewals)
         {
             var said = new ProviderError(ProviderText.Code(status.State), ProviderText.Message(status.Reason), null);
             return new PublishOutcome.Rejected((meaning == MetaMeaning.Unfetched
                 ? errors.Unfetched(retryable: false)
-                : errors.Media("The network could not work through one of the files.")) with { Provider = said });
+                : errors.Media(message: "The network could not work through one of the files.")) with { Provider = said });
         }
         return await CreateAsync(work, handle, fields, held.Renewals + 1, ct) ?? new PublishOutcome.Processing(Soon);
     }
@@ -182,19 +173,17 @@ internal sealed class MetaContainers(
             : new Dictionary<string, string>(plan.Fields) { ["children"] = string.Join(',', children) };
     }
 
-    private async Task<ContainerStep> PublishAsync(PublishWork work, string part, string container, CancellationToken ct)
+    private async Task<ContainerStep> PublishAsync(PublishWork work, MetaCall call, string container, CancellationToken ct)
     {
-        await work.SaveMomentAsync(CalledOf(part), time.GetUtcNow(), ct);
-        work.CallStarts();
-        var answer = await client.WriteAsync(EdgeOf(work.Target, way.PublishEdge),
-            new Dictionary<string, string> { ["creation_id"] = container }, work.Tokens.AccessToken, ct);
+        await call.StartsAsync(work, ct);
+        var answer = await client.WriteAsync(
+            work.Target, way.PublishEdge, new Dictionary<string, string> { ["creation_id"] = container }, work.Tokens, ct);
         if (answer.IsSuccess && answer.Body.Id("id") is { } id)
             return new ContainerStep.Live(id, await PermalinkAsync(work.Tokens, id, ct));
         var meaning = errors.MeaningOf(answer);
-        if (meaning is not (MetaMeaning.NotReady or MetaMeaning.Gone)) return Ended(errors.OfPublicCall(answer));
+        if (meaning is not (MetaMeaning.NotReady or MetaMeaning.Gone)) return Ended(errors.OfPublicCall(work, answer));
 
-        // Provably not published: the next call need not wait.
-        if (meaning == MetaMeaning.NotReady) await work.SaveHandleAsync(CalledOf(part), "", ct);
+        if (meaning == MetaMeaning.NotReady) await call.ForgetAsync(work, ct);
         return Ended(new PublishOutcome.Processing(meaning == MetaMeaning.NotReady ? Often : Later));
     }
 
@@ -215,26 +204,20 @@ internal sealed class MetaContainers(
         DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
     {
         if (trace.Listing is not { } listing) return new ReconcileOutcome.NotListed();
-        return await Listing.FindAsync(called, Skew, owned, mostPages: 1, async (since, _) =>
-        {
-            var answer = await client.ListAsync(EdgeOf(target, listing), $"id,{way.TextField},permalink,timestamp",
-                way.ListsSince ? since : null, tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Body.Objects("data") is not { } posts) return new ListingPage(answer, null);
-            return new ListingPage(answer, posts.Where(post => Same(post.Text(way.TextField), trace.Text)).Select(post =>
-                ListedPost.Of(post.Id("id"), ProviderText.Url(post.Text("permalink")), post.Moment("timestamp"))));
-        });
+        return await new MetaListing(listing, way.TextField, "permalink", "timestamp") { Since = way.ListsSince }
+            .FindAsync(client, target, tokens, trace.Text, called, owned, ct);
     }
 
     private async Task<string?> PermalinkAsync(GrantTokens tokens, string id, CancellationToken ct)
     {
-        var answer = await client.ReadAsync(id, "permalink", tokens.AccessToken, ct);
+        var answer = await client.ReadAsync(id, "permalink", tokens, ct);
         return answer.IsSuccess ? ProviderText.Url(answer.Body.Text("permalink")) : null;
     }
 
     private async Task<ContainerStatus> StatusAsync(GrantTokens tokens, string container, CancellationToken ct)
     {
         var fields = way.StatusField == way.ReasonField ? way.StatusField : $"{way.StatusField},{way.ReasonField}";
-        var answer = await client.ReadAsync(container, fields, tokens.AccessToken, ct);
+        var answer = await client.ReadAsync(container, fields, tokens, ct);
         if (answer.IsSuccess) return new ContainerStatus(answer.Body.Text(way.StatusField), answer.Body.Text(way.ReasonField), answer);
         return errors.MeaningOf(answer) is MetaMeaning.Gone or MetaMeaning.Missing
             ? new ContainerStatus("EXPIRED", null, answer)
@@ -252,15 +235,10 @@ internal sealed class MetaContainers(
 
     private static string ChildOf(string part, int index) => $"{part}.child{index}";
 
-    private static string CalledOf(string part) => $"{part}.called";
+    private MetaCall CallOf(string part) => new($"{part}.called", time);
 
     private static string Milliseconds(DateTimeOffset at) =>
         at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture);
-
-    // Networks trim what they show.
-    private static bool Same(string? shown, string sent) => Plain(shown ?? "") == Plain(sent);
-
-    private static string Plain(string text) => text.Replace("\r\n", "\n", StringComparison.Ordinal).Trim();
 
     private sealed record ContainerStatus(string? State, string? Reason, ProviderAnswer Answer);
 

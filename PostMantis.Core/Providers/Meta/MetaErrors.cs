@@ -72,30 +72,24 @@ internal sealed record MetaCodes(MetaMeaning Meaning)
 /// <summary>Reads errors of one network of Meta: by code and subcode, never by status or type.</summary>
 /// <param name="network">What people call it.</param>
 /// <param name="own">What codes mean there.</param>
-internal sealed class MetaErrors(string network, params MetaCodes[] own)
+internal sealed class MetaErrors(string network, params MetaCodes[] own) : ProviderErrors(network)
 {
     private const int FetchTries = 3;
     private static readonly TimeSpan Hours = TimeSpan.FromHours(1);
-    private readonly ProviderErrors _errors = new(network);
     private readonly Dictionary<(long Code, long Subcode), MetaMeaning> _own =
         own.SelectMany(codes => codes.All.Select(code => (code, codes.Meaning))).ToDictionary();
 
-    public DeliveryError Unavailable(ProviderAnswer? answer = null) => _errors.Unavailable(answer);
-
-    public DeliveryError Revoked(ProviderAnswer? answer = null) => _errors.Revoked(answer);
-
-    public DeliveryError MissingScopes(IEnumerable<string> missing) => _errors.MissingScopes(missing);
-
-    public DeliveryError Media(string message) => _errors.Media(message: message);
-
     public DeliveryError Unfetched(ProviderAnswer? answer = null, bool retryable = true) => new(MediaUnavailable,
-        $"{network} could not fetch a file from this server.", retryable ? NextStep.Wait : NextStep.AskOperator, retryable,
+        $"{Network} could not fetch a file from this server.", retryable ? NextStep.Wait : NextStep.AskOperator, retryable,
         answer?.Error);
 
     /// <summary>What an error means; null when the answer is no error.</summary>
     public MetaMeaning? MeaningOf(ProviderAnswer answer)
     {
         if (answer.Silence is not null) return MetaMeaning.Transient;
+
+        // Uploads say it their own way, with any status.
+        if (answer.Body.Flag("debug_info", "retriable") is { } again) return again ? MetaMeaning.Unfetched : MetaMeaning.Media;
         if (answer.IsSuccess) return null;
         if (MetaClient.CodeOf(answer) is not { } error) return ByStatus(answer);
         if (_own.TryGetValue(error, out var known) || _own.TryGetValue((0, error.Subcode), out known)
@@ -117,23 +111,24 @@ internal sealed class MetaErrors(string network, params MetaCodes[] own)
     }
 
     /// <summary>What an answer that is not a yes means for a delivery.</summary>
-    public DeliveryError Of(ProviderAnswer answer) => Of(MeaningOf(answer) ?? MetaMeaning.Transient, answer);
+    public override DeliveryError Of(ProviderAnswer answer, bool isFile = false) =>
+        Of(MeaningOf(answer) ?? MetaMeaning.Transient, answer);
 
     /// <summary>What a call that makes nothing public came to, when it was no yes.</summary>
-    public PublishOutcome BeforePublic(ProviderAnswer answer, int attempt)
+    public override PublishOutcome BeforePublic(PublishWork work, ProviderAnswer answer, bool isFile = false)
     {
         var meaning = MeaningOf(answer) ?? MetaMeaning.Transient;
         return meaning switch
         {
             MetaMeaning.Transient or MetaMeaning.NotReady or MetaMeaning.Gone =>
                 new PublishOutcome.Retry(Unavailable(answer), WaitOf(answer, meaning)),
-            MetaMeaning.Unfetched when attempt < FetchTries => new PublishOutcome.Retry(Unfetched(answer)),
+            MetaMeaning.Unfetched when work.AttemptNumber < FetchTries => new PublishOutcome.Retry(Unfetched(answer)),
             _ => Refusal(answer, meaning),
         };
     }
 
     /// <summary>What the call that makes it public came to, when it was no yes that can be read.</summary>
-    public PublishOutcome OfPublicCall(ProviderAnswer answer) => MeaningOf(answer) switch
+    public override PublishOutcome OfPublicCall(PublishWork work, ProviderAnswer answer) => MeaningOf(answer) switch
     {
         _ when answer.Silence == ProviderSilence.NotSent => new PublishOutcome.Retry(Unavailable(answer)),
         _ when answer.Silence is not null => new PublishOutcome.Unconfirmed("connection_lost"),
@@ -141,6 +136,15 @@ internal sealed class MetaErrors(string network, params MetaCodes[] own)
         MetaMeaning.Transient => new PublishOutcome.Unconfirmed("server_error", answer.Error),
         { } meaning => Refusal(answer, meaning),
     };
+
+    /// <summary>What a refusal to renew means.</summary>
+    public RefreshOutcome OfRenewal(ProviderAnswer answer) => MeaningOf(answer) is MetaMeaning.Revoked or MetaMeaning.Permission
+        ? new RefreshOutcome.Revoked(Revoked(answer))
+        : new RefreshOutcome.Transient(Unavailable(answer), WaitOf(answer, null));
+
+    /// <summary>Why a lost call cannot be settled now.</summary>
+    public static ReconcileOutcome.Inconclusive Undecided(ProviderAnswer answer) =>
+        new(answer.Code ?? "no_answer", WaitOf(answer, null));
 
     /// <summary>How long to wait when a budget is used up.</summary>
     public static TimeSpan? WaitOf(ProviderAnswer answer, MetaMeaning? meaning) =>
@@ -167,25 +171,23 @@ internal sealed class MetaErrors(string network, params MetaCodes[] own)
 
     private DeliveryError Of(MetaMeaning meaning, ProviderAnswer answer) => meaning switch
     {
-        MetaMeaning.Throttled => _errors.RateLimited(answer),
-        MetaMeaning.Quota => new(BudgetExhausted, $"{network} takes no more posts of this account today.", NextStep.Wait,
+        MetaMeaning.Throttled => RateLimited(answer),
+        MetaMeaning.Quota => new(BudgetExhausted, $"{Network} takes no more posts of this account today.", NextStep.Wait,
             Retryable: true, answer.Error),
-        MetaMeaning.Blocked => new(ProviderRateLimited,
-            $"{network} has blocked posting for a while because it looks like spam; the owner can look into it there.",
-            NextStep.Wait, Retryable: true, answer.Error),
-        MetaMeaning.Revoked => _errors.Revoked(answer),
+        MetaMeaning.Blocked => RateLimited(answer,
+            $"{Network} has blocked posting for a while because it looks like spam; the owner can look into it there."),
+        MetaMeaning.Revoked => Revoked(answer),
         MetaMeaning.Permission => new(AccountRestricted,
-            $"{network} misses a permission; connect the account again and leave every permission ticked.",
+            $"{Network} misses a permission; connect the account again and leave every permission ticked.",
             NextStep.Reconnect, Retryable: false, answer.Error),
-        MetaMeaning.Content => _errors.Content(answer),
-        MetaMeaning.Media => _errors.Media(answer),
+        MetaMeaning.Content => Content(answer),
+        MetaMeaning.Media => Media(answer),
         MetaMeaning.Unfetched => Unfetched(answer, retryable: false),
-        MetaMeaning.Duplicate => new(DuplicateContent, $"{network} has the same post already.", NextStep.EditAndRetry,
-            Retryable: false, answer.Error),
-        MetaMeaning.Owner => _errors.Restricted(answer,
-            $"{network} asks the owner of the account for something first; they see it when they sign in there."),
-        MetaMeaning.Missing => _errors.Restricted(answer),
-        MetaMeaning.Misconfigured => _errors.Misconfigured(answer),
+        MetaMeaning.Duplicate => Duplicate(answer),
+        MetaMeaning.Owner => Restricted(answer,
+            $"{Network} asks the owner of the account for something first; they see it when they sign in there."),
+        MetaMeaning.Missing => Restricted(answer),
+        MetaMeaning.Misconfigured => Misconfigured(answer),
         _ => Unavailable(answer),
     };
 }

@@ -18,104 +18,65 @@ internal sealed record MetaLoginWay(
 
 /// <summary>
 /// The login of Instagram and Threads: a code becomes a token of an hour, that one of 60 days, and that renews itself while
-/// it lives. One account is one destination.
+/// it lives. One account is one destination. These networks cannot be told that it is over: the person removes the app there.
 /// </summary>
 internal sealed class MetaLogin(
-    MetaClient client, MetaErrors errors, MetaLoginSettings settings, MetaLoginWay way, TimeProvider time) : IConsent
+    MetaClient client, MetaErrors errors, MetaLoginSettings settings, MetaLoginWay way, TimeProvider time)
+    : OAuthConsent(client, settings, errors, time, new OAuthWay(
+        new Uri(settings.SignInUrl, "/oauth/authorize"), new Uri(settings.TokenUrl, "/oauth/access_token"), way.Scopes)
+    {
+        Apart = ',', Needed = way.Needed, MayBeSilent = true, Challenge = PkceChallenge.None,
+    })
 {
-    public Uri ConsentPage => settings.SignInUrl;
+    // Without a word about a token's life the documented 60 days hold.
+    private const long UsualLife = 60 * 24 * 3600;
 
-    public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
+    protected override DeliveryError WhyNoTokens(ProviderAnswer answer) => errors.Of(answer);
+
+    protected override async Task<(GrantTokens? Tokens, ProviderAnswer Said)> LastingAsync(
+        GrantTokens first, ProviderAnswer answer, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        return Task.FromResult<ConsentStart>(new ConsentStart.Leave(new Uri(settings.SignInUrl, "/oauth/authorize?"
-            + MetaClient.Query(("client_id", settings.ClientId ?? ""), ("redirect_uri", trip.RedirectUri.AbsoluteUri),
-                ("response_type", "code"), ("scope", string.Join(',', way.Scopes)), ("state", trip.State)))));
+        var said = await RenewAsync("/access_token", [("grant_type", $"{way.Prefix}_exchange_token"),
+            ("client_secret", settings.ClientSecret), ("access_token", first.AccessToken)], ct);
+        return (TokensOf(said, first), said);
     }
 
-    public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
+    public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
-        var code = (back.Code ?? "").Split('#')[0];
-        var first = await client.PostFormAsync(new Uri(settings.TokenUrl, "/oauth/access_token"),
-            new Dictionary<string, string>
-            {
-                ["client_id"] = settings.ClientId ?? "",
-                ["client_secret"] = settings.ClientSecret ?? "",
-                ["grant_type"] = "authorization_code",
-                ["redirect_uri"] = trip.RedirectUri.AbsoluteUri,
-                ["code"] = code,
-            }, [settings.ClientSecret, code], ct);
-
-        // Both shapes have been seen: the members by themselves, and in a list of one.
-        var answer = first.IsSuccess ? first.Body.Objects("data") is [var only, ..] ? only : first.Body : null;
-        if (ProviderText.Token(answer.Text("access_token")) is not { } brief)
-            return new ConsentOutcome.Refused(errors.Of(first));
-        var scopes = ScopesOf(answer?["permissions"]);
-        var longer = await client.SendAsync(ProviderClient.Request(HttpMethod.Get, client.At("/access_token?" + MetaClient.Query(
-            ("grant_type", $"{way.Prefix}_exchange_token"), ("client_secret", settings.ClientSecret ?? ""),
-            ("access_token", brief))), token: null), [settings.ClientSecret, brief], ct);
-        if (TokensOf(longer, scopes) is not { } tokens) return new ConsentOutcome.Refused(errors.Of(longer));
-        if (tokens.Scopes.Count > 0 && way.Needed.Except(tokens.Scopes).ToList() is { Count: > 0 } missing)
-            return new ConsentOutcome.Refused(errors.MissingScopes(missing));
-        var (account, said) = await WhoAsync(tokens, ct);
-        return account is null
-            ? new ConsentOutcome.Refused(errors.Of(said))
-            : new ConsentOutcome.Granted(tokens, account);
-    }
-
-    public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var (account, said) = await WhoAsync(tokens, ct);
-        return account is null
-            ? new DestinationsOutcome.Failed(errors.Of(said))
-            : new DestinationsOutcome.Listed([new Destination(account.Id, account.Name, account.Handle, account.PictureUrl,
-                way.Facts(tokens))]);
-    }
-
-    public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        var old = tokens.RefreshToken ?? tokens.AccessToken;
-        var answer = await client.SendAsync(ProviderClient.Request(HttpMethod.Get, client.At("/refresh_access_token?"
-            + MetaClient.Query(("grant_type", $"{way.Prefix}_refresh_token"), ("access_token", old))), token: null), [old], ct);
-        if (TokensOf(answer, tokens.Scopes) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
-        return errors.MeaningOf(answer) is MetaMeaning.Revoked or MetaMeaning.Permission
-            ? new RefreshOutcome.Revoked(errors.Revoked(answer))
-            : new RefreshOutcome.Transient(errors.Unavailable(answer), MetaErrors.WaitOf(answer, null));
-    }
-
-    /// <summary>There is no way to tell these networks; the person removes the app there.</summary>
-    public Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => Task.CompletedTask;
-
-    private async Task<(ProviderAccount? Account, ProviderAnswer Said)> WhoAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        var said = await client.ReadAsync("me", way.Fields, tokens.AccessToken, ct);
-        if (!said.IsSuccess || ProviderText.Id(said.Body.Text(way.IdField)) is not { } id) return (null, said);
+        var said = await client.ReadAsync("me", way.Fields, tokens, ct);
+        if (!said.IsSuccess || said.Body.Id(way.IdField) is not { } id) return Failed(said, tokens);
         var handle = said.Body.Words("username");
-        return (new ProviderAccount(id, said.Body.Words("name") ?? handle ?? id, handle,
-            ProviderText.Url(said.Body.Text(way.PictureField))), said);
+        return new DestinationsOutcome.Listed([new Destination(id, said.Body.Words("name") ?? handle ?? id, handle,
+            ProviderText.Url(said.Body.Text(way.PictureField)), way.Facts(tokens))]);
     }
 
-    private GrantTokens? TokensOf(ProviderAnswer answer, IReadOnlyList<string> scopes)
+    public override async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
-        if (!answer.IsSuccess || ProviderText.Token(answer.Body.Text("access_token")) is not { } access) return null;
+        var answer = await RenewAsync("/refresh_access_token", [("grant_type", $"{way.Prefix}_refresh_token"),
+            ("access_token", tokens.RefreshToken ?? tokens.AccessToken)], ct);
+        return TokensOf(answer, tokens) is { } renewed ? new RefreshOutcome.Refreshed(renewed) : errors.OfRenewal(answer);
+    }
 
-        // It renews itself: the token is its own refresh token. Without a word about its life the documented 60 days hold.
-        var seconds = answer.Body.Number("expires_in") is { } said and > 0 and <= int.MaxValue ? said : 60 * 24 * 3600;
-        var ends = time.GetUtcNow().AddSeconds(seconds);
+    // Both shapes have been seen: the members by themselves, and in a list of one. A token is its own refresh token.
+    protected override GrantTokens? TokensOf(ProviderAnswer answer, GrantTokens? before)
+    {
+        var body = answer.Body.Objects("data") is [var only, ..] ? only : answer.Body;
+        if (!answer.IsSuccess || ProviderText.Token(body.Text("access_token")) is not { } access) return null;
+        var ends = client.Now.AddSeconds(body.Number("expires_in") is { } said and > 0 and <= int.MaxValue ? said : UsualLife);
         return new GrantTokens
         {
             AccessToken = access,
             RefreshToken = access,
             AccessTokenExpiresAt = ends,
             RefreshTokenExpiresAt = ends,
-            Scopes = ScopesOf(answer.Body?["permissions"]) is { Count: > 0 } told ? told : scopes,
+            Scopes = body.Get("permissions") is { } told && ScopesOf(told) is { Count: > 0 } granted ? granted : before?.Scopes ?? [],
         };
     }
 
-    private static IReadOnlyList<string> ScopesOf(JsonNode? node) => node.Texts()
+    private Task<ProviderAnswer> RenewAsync(string path, (string Name, string? Value)[] query, CancellationToken ct) =>
+        client.SendAsync(ProviderClient.Request(HttpMethod.Get, OAuth.Url(client.At(path), query), token: null),
+            query.Where(q => q.Name != "grant_type").Select(q => q.Value), ct);
+
+    private static IReadOnlyList<string> ScopesOf(JsonNode node) => node.Texts()
         ?? node.Text()?.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 }

@@ -14,8 +14,7 @@ internal sealed class MetaQuota(MetaClient client, string network, string edge, 
     /// <returns>Why nothing can be published now; null when something can, or when the network does not say.</returns>
     public async Task<PublishOutcome?> FullAsync(PublishWork work, CancellationToken ct)
     {
-        var answer = await client.GetAsync(client.Graph(
-            $"{Uri.EscapeDataString(work.Target.ProviderProfileId)}/{edge}?fields=quota_usage,config"), work.Tokens.AccessToken, ct);
+        var answer = await client.ReadAsync($"{MetaClient.Edge(work.Target, edge)}?fields=quota_usage,config", work.Tokens, ct);
         if (!answer.IsSuccess || answer.Body.Objects("data") is not [var quota, ..]
             || quota.Number("quota_usage") is not { } used || quota.Number("config", "quota_total") is not { } total)
             return null;

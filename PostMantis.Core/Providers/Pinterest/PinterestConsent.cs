@@ -2,24 +2,15 @@ using System.Text.Json.Nodes;
 
 namespace PostMantis.Core.Providers.Pinterest;
 
-/// <summary>OAuth 2 with a Basic header and scopes apart by commas; both tokens are replaced at each renewal.</summary>
+/// <summary>OAuth 2 with a Basic header and scopes apart by commas; both tokens are replaced at each renewal. Pinterest ends those of system users only.</summary>
 internal sealed class PinterestConsent(PinterestClient client, PinterestSettings settings, TimeProvider time)
-    : OAuthConsent(client, settings, PinterestClient.Errors, time)
+    : OAuthConsent(client, settings, PinterestClient.Errors, time, new OAuthWay(
+        new Uri(settings.ConsentUrl, "/oauth/"), client.At("/v5/oauth/token"), settings.Scopes)
+    {
+        Apart = ',', Challenge = PkceChallenge.None, Traded = settings.ContinuousRefresh ? [("continuous_refresh", "true")] : [],
+    })
 {
     private const int MostPages = 40;
-
-    public override Uri ConsentPage => new(settings.ConsentUrl, "/oauth/");
-
-    protected override IReadOnlyList<string> Scopes => settings.Scopes;
-
-    protected override Uri TokenUrl => client.At("/v5/oauth/token");
-
-    protected override char Apart => ',';
-
-    protected override IEnumerable<(string Name, string Value)> Traded =>
-        settings.ContinuousRefresh ? [("continuous_refresh", "true")] : [];
-
-    protected override string? ChallengeOf(ConsentTrip trip) => null;
 
     protected override bool IsOver(ProviderAnswer answer) => (int?)answer.Status is 400 or 401;
 
@@ -30,20 +21,18 @@ internal sealed class PinterestConsent(PinterestClient client, PinterestSettings
         return who.IsSuccess && (who.Body.Id("id") ?? ProviderText.Id(name)) is { } id
             ? new ConsentOutcome.Granted(tokens, new ProviderAccount(id, who.Body.Words("business_name") ?? name ?? id, name,
                 ProviderText.Url(who.Body.Text("profile_image"))))
-            : new ConsentOutcome.Refused(Said(who));
+            : new ConsentOutcome.Refused(PinterestClient.Errors.Of(who, tokens));
     }
 
     public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         List<Destination> found = [];
         string? bookmark = null;
         for (var page = 0; page < MostPages; page++)
         {
             var answer = await client.GetAsync("/v5/boards?page_size=250"
                 + (bookmark is null ? "" : $"&bookmark={Uri.EscapeDataString(bookmark)}"), tokens.AccessToken, ct);
-            if (!answer.IsSuccess || answer.Body.Objects("items") is not { } boards)
-                return new DestinationsOutcome.Failed(Said(answer));
+            if (!answer.IsSuccess || answer.Body.Objects("items") is not { } boards) return Failed(answer, tokens);
             foreach (var board in boards)
             {
                 // Boards for advertisements take no pins of this sort.
@@ -57,9 +46,6 @@ internal sealed class PinterestConsent(PinterestClient client, PinterestSettings
         return new DestinationsOutcome.Listed(found);
     }
 
-    // Pinterest ends tokens of system users only: ours are forgotten here.
-    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct) => Task.CompletedTask;
-
     // The app is named in the header alone.
     protected override Task<ProviderAnswer> TokenAsync(
         Uri url, IEnumerable<string?> secrets, IEnumerable<(string Name, string Value)> fields, CancellationToken ct)
@@ -68,9 +54,6 @@ internal sealed class PinterestConsent(PinterestClient client, PinterestSettings
         return client.PostFormAsync(url, fields.ToDictionary(field => field.Name, field => field.Value),
             [settings.ClientSecret, basic[6..], .. secrets], ct, null, new Dictionary<string, string> { ["Authorization"] = basic });
     }
-
-    private static DeliveryError Said(ProviderAnswer answer) => answer.IsSuccess
-        ? PinterestClient.Errors.Unavailable(answer) : PinterestClient.ErrorOf(answer);
 }
 
 /// <summary>The sections of a board, offered as choices of the option <c>boardSectionId</c>.</summary>
@@ -84,8 +67,6 @@ internal sealed class PinterestSections(PinterestClient client) : IAccountLimits
     public async Task<IReadOnlyDictionary<string, string>?> ReadAsync(
         PublishTarget target, GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(target);
-        ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.GetAsync(
             $"/v5/boards/{Uri.EscapeDataString(target.ProviderProfileId)}/sections?page_size=100", tokens.AccessToken, ct);
         if (!answer.IsSuccess || answer.Body.Objects("items") is not { } sections) return null;

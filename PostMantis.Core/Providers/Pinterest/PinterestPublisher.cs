@@ -15,19 +15,11 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
-        List<PublishFile> files = [];
-        foreach (var item in work.Content.Media)
-        {
-            if (!work.Files.TryGetValue(item.ArtifactId, out var file)) break;
-            files.Add(file);
-        }
-        if (files.Count == 0 || files.Count != work.Content.Media.Count)
-            return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
+        if (work.FilesOf(work.Content.Media) is not [var first, ..] files) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
         JsonObject source;
-        if (files[0].Kind == MediaKind.Video)
+        if (first.Kind == MediaKind.Video)
         {
-            var (media, stop) = await FilmAsync(work, files[0], ct);
+            var (media, stop) = await FilmAsync(work, first, ct);
             if (media is null) return stop!;
             source = new JsonObject
             {
@@ -35,11 +27,11 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
                 // A pin without a cover was refused, whatever the documentation says.
                 ["cover_image_key_frame_time"] = (work.Content.Media[0].CoverAtMs ?? 0) / 1000,
             };
-            files.Clear();
+            files = [];
         }
         else if (files.Count == 1)
         {
-            source = Picture(files[0]);
+            source = Picture(first);
             source["source_type"] = "image_base64";
         }
         else
@@ -52,15 +44,12 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
         }
         var pin = FieldsOf(work.Content);
         (pin["board_id"], pin["media_source"]) = (work.Target.ProviderProfileId, source);
-        if (work.Content.Options.Text("boardSectionId") is { } section) pin["board_section_id"] = section;
-        if (!(await work.MarkAsync(ct)).IsOpen) return new PublishOutcome.Retry(PinterestClient.Errors.Unavailable());
-        work.CallStarts();
+        pin.Say("board_section_id", work.Content.Options.Text("boardSectionId"));
+        if (await PinterestClient.Errors.MarkAsync(work, ct) is { } late) return late;
         var answer = await client.UploadAsync(HttpMethod.Post, client.At("/v5/pins"), new PinBody(pin, files),
             work.Tokens.AccessToken, ct);
-        if (answer.IsSuccess && answer.Body.Id("id") is { } id) return new PublishOutcome.Published(id, Permalink(id), []);
-        return answer.SaysNothing || answer.IsSuccess
-            ? PinterestClient.Errors.OfPublicCall(answer, PinterestClient.Errors.Unavailable(answer))
-            : PinterestClient.Refusal(answer);
+        return answer.IsSuccess && answer.Body.Id("id") is { } id
+            ? new PublishOutcome.Published(id, Permalink(id), []) : PinterestClient.Errors.OfPublicCall(work, answer);
     }
 
     /// <summary>Where people find a pin; null for what is no number.</summary>
@@ -68,19 +57,9 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
         id.All(char.IsAsciiDigit) ? $"https://www.pinterest.com/pin/{id}/" : null;
 
     /// <summary>What a pin says, by Pinterest's names; also what it is recognized by.</summary>
-    public static JsonObject FieldsOf(DeliveryContent content)
-    {
-        var fields = new JsonObject();
-        void Say(string name, string? text)
-        {
-            if (text is not null) fields[name] = text;
-        }
-        Say("title", content.Options.Text("title"));
-        Say("description", content.Body);
-        Say("link", content.Link?.Url);
-        Say("alt_text", content.Media.Count > 0 ? content.Media[0].Alt : null);
-        return fields;
-    }
+    public static JsonObject FieldsOf(DeliveryContent content) => new JsonObject()
+        .Say("title", content.Options.Text("title")).Say("description", content.Body).Say("link", content.Link?.Url)
+        .Say("alt_text", content.Media.Count > 0 ? content.Media[0].Alt : null);
 
     private static JsonObject Picture(PublishFile file) =>
         new() { ["content_type"] = file.MimeType, ["data"] = PinBody.Place(file) };
@@ -92,9 +71,9 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
         {
             var made = await client.PostAsync("/v5/media", new JsonObject { ["media_type"] = "video" }, work.Tokens.AccessToken, ct);
             media = made.Body.Id("media_id");
-            if (!made.IsSuccess || media is null || ProviderText.Url(made.Body.Text("upload_url")) is not { } url
+            if (!made.IsSuccess || media is null || made.Body.Address("upload_url") is not { } url
                 || made.Body.Get("upload_parameters") is not JsonObject parameters)
-                return (null, PinterestClient.Before(made));
+                return (null, PinterestClient.Errors.BeforePublic(work, made));
             using var form = new MultipartFormDataContent();
             foreach (var (name, value) in parameters)
                 form.Add(new StringContent(value.Text() ?? "") { Headers = { ContentType = null } }, name);
@@ -103,18 +82,18 @@ internal sealed class PinterestPublisher(PinterestClient client) : IPublisher
                 new ContentDispositionHeaderValue("form-data") { Name = "file", FileName = file.FileName };
             form.Add(bytes);
             // The store wants the form alone: a token of ours is none of its business.
-            var put = await client.UploadAsync(HttpMethod.Post, new Uri(url), form, null, ct);
+            var put = await client.UploadAsync(HttpMethod.Post, url, form, null, ct);
             if (!put.IsSuccess) return (null, new PublishOutcome.Retry(PinterestClient.Errors.Unavailable(put), put.Wait));
             await work.SaveHandleAsync(MediaHandle, media, ct);
         }
         var status = await client.GetAsync($"/v5/media/{Uri.EscapeDataString(media)}", work.Tokens.AccessToken, ct);
-        if (status.SaysNothing) return (null, new PublishOutcome.Processing(CheckAgain));
-        if (!status.IsSuccess) return (null, PinterestClient.Refusal(status));
-        return status.Body.Text("status") switch
-        {
-            "succeeded" => (media, null),
-            "failed" => (null, new PublishOutcome.Rejected(PinterestClient.Errors.Media(status, "Pinterest could not work with the film."))),
-            _ => (null, new PublishOutcome.Processing(CheckAgain)),
-        };
+        return PinterestClient.Errors.OfWork(work, status, StateOf, CheckAgain) is { } stop ? (null, stop) : (media, null);
     }
+
+    private static RemoteState StateOf(string? status) => status switch
+    {
+        "succeeded" => RemoteState.Ready,
+        "failed" => RemoteState.Failed,
+        _ => RemoteState.Working,
+    };
 }

@@ -10,7 +10,6 @@ internal sealed class PinterestReconciler(PinterestClient client) : IReconciler
 
     public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         if (work.MarkedAt is not { } marked) return new ReconcileOutcome.Absent();
         var ours = PinterestPublisher.FieldsOf(work.Content);
         return await Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, async (_, bookmark) =>

@@ -7,7 +7,6 @@ internal sealed class SandboxConsent(SandboxClient client, SandboxSettings setti
 
     public Task<ConsentStart> StartAsync(ConsentTrip trip, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
         return Task.FromResult<ConsentStart>(new ConsentStart.Leave(new Uri(ConsentPage, "?response_type=code"
             + $"&client_id={Uri.EscapeDataString(settings.ClientId!)}"
             + $"&redirect_uri={Uri.EscapeDataString(trip.RedirectUri.AbsoluteUri)}"
@@ -16,25 +15,22 @@ internal sealed class SandboxConsent(SandboxClient client, SandboxSettings setti
 
     public async Task<ConsentOutcome> ExchangeAsync(ConsentTrip trip, ConsentReturn back, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(trip);
-        ArgumentNullException.ThrowIfNull(back);
         var answer = await client.PostFormAsync(client.At("/oauth/token"), Form("authorization_code",
             ("code", back.Code ?? ""), ("redirect_uri", trip.RedirectUri.AbsoluteUri), ("code_verifier", trip.CodeVerifier)),
             [settings.ClientSecret, back.Code, trip.CodeVerifier], ct);
-        if (!answer.IsSuccess) return new ConsentOutcome.Refused(SandboxErrors.Of(answer));
+        if (!answer.IsSuccess) return new ConsentOutcome.Refused(SandboxErrors.All.Of(answer));
         var account = answer.Body.Get("account");
         return ReadTokens(answer) is { } tokens && ProviderText.Id(account.Text("id")) is { } id
             ? new ConsentOutcome.Granted(tokens, new ProviderAccount(id, account.Words("name") ?? id,
                 account.Words("handle"), null))
-            : new ConsentOutcome.Refused(SandboxErrors.Of(answer));
+            : new ConsentOutcome.Refused(SandboxErrors.All.Of(answer));
     }
 
     public async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.GetAsync("/v1/destinations", tokens.AccessToken, ct);
         if (!answer.IsSuccess || answer.Body.Objects("destinations") is not { } items)
-            return new DestinationsOutcome.Failed(SandboxErrors.Of(answer));
+            return new DestinationsOutcome.Failed(SandboxErrors.All.Of(answer));
         List<Destination> found = [];
         foreach (var item in items)
         {
@@ -49,17 +45,15 @@ internal sealed class SandboxConsent(SandboxClient client, SandboxSettings setti
 
     public async Task<RefreshOutcome> RefreshAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.PostFormAsync(client.At("/oauth/token"),
             Form("refresh_token", ("refresh_token", tokens.RefreshToken ?? "")),
             [settings.ClientSecret, tokens.RefreshToken ?? ""], ct);
         if (answer.IsSuccess && ReadTokens(answer) is { } renewed) return new RefreshOutcome.Refreshed(renewed);
-        return SandboxErrors.Common.OfRefresh(answer, answer.Code == "invalid_grant");
+        return SandboxErrors.All.OfRefresh(answer, answer.Code == "invalid_grant");
     }
 
     public Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         return client.PostFormAsync(client.At("/oauth/revoke"), Form("", ("token", tokens.AccessToken)),
             [settings.ClientSecret, tokens.AccessToken], ct);
     }

@@ -3,20 +3,17 @@ using System.Net;
 namespace PostMantis.Core.Providers.Sandbox;
 
 /// <summary>What the network's refusals mean.</summary>
-internal static class SandboxErrors
+internal sealed class SandboxErrors() : ProviderErrors("The sandbox network")
 {
-    public static ProviderErrors Common { get; } = new("The sandbox network");
+    public static SandboxErrors All { get; } = new();
 
-    /// <summary>What an answer that is not a yes means.</summary>
-    public static DeliveryError Of(ProviderAnswer answer) => (answer.Status, answer.Code) switch
+    protected override DeliveryError? Own(ProviderAnswer answer, bool isFile) => (answer.Status, answer.Code) switch
     {
-        _ when answer.Silence is not null || answer.IsServerFault || answer.IsSuccess => Common.Unavailable(answer),
-        (HttpStatusCode.Unauthorized, "token_expired") => Common.Expired(answer),
-        (HttpStatusCode.Unauthorized, _) => Common.Revoked(answer),
-        (HttpStatusCode.TooManyRequests, _) => Common.RateLimited(answer),
-        (HttpStatusCode.UnprocessableEntity, "media_rejected") => Common.Media(answer),
-        (HttpStatusCode.UnprocessableEntity, _) => Common.Content(answer),
-        (HttpStatusCode.Forbidden or HttpStatusCode.NotFound, _) => Common.Restricted(answer),
-        _ => Common.Misconfigured(answer),
+        (HttpStatusCode.Unauthorized, "token_expired") => Expired(answer),
+        (HttpStatusCode.Unauthorized, _) => Revoked(answer),
+        (HttpStatusCode.UnprocessableEntity, "media_rejected") => Media(answer),
+        (HttpStatusCode.NotFound, _) => Restricted(answer),
+        (HttpStatusCode.BadRequest or HttpStatusCode.Conflict, _) => Misconfigured(answer),
+        _ => null,
     };
 }

@@ -5,21 +5,17 @@ namespace PostMantis.Core.Providers.Sandbox;
 
 /// <summary>A network of ours with every settlement mode, for trying things out and for tests (docs/sandbox.md).</summary>
 internal sealed class SandboxProvider(SandboxConsent consent, SandboxPublisher publisher, SandboxReconciler reconciler)
-    : IProvider
+    : Network(ProviderCatalog.SandboxId, consent, publisher, reconciler)
 {
     private const int MostFaults = 20;
 
-    public string Id => ProviderCatalog.SandboxId;
-
-    public string DisplayName => "Sandbox";
-
-    public ProviderRules Rules { get; } = new(MaxText: 500, TextUnit.Graphemes, UrlCounts: null, BodyRequired: true,
+    public override ProviderRules Rules { get; } = new(MaxText: 500, TextUnit.Graphemes, UrlCounts: null, BodyRequired: true,
         MaxMedia: 4, Link: false, MaxThreadParts: 10, FirstComment: true, AltText: true)
     {
         Media = SandboxMedia.Rules,
     };
 
-    public JsonObject OptionsSchema { get; } = JsonNode.Parse($$"""
+    public override JsonObject OptionsSchema { get; } = JsonNode.Parse($$"""
         {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
          "properties": {"faults": {"type": "array", "maxItems": {{MostFaults}},
            "description": "What the network does to the calls of this delivery: each entry is used up by one call.",
@@ -29,13 +25,7 @@ internal sealed class SandboxProvider(SandboxConsent consent, SandboxPublisher p
                                 "slowProcessing", "removedLater"]} } } } } }
         """)!.AsObject();
 
-    public IConsent Consent => consent;
-
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => reconciler;
-
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
+    public override IReadOnlyList<Issue> CheckOptions(JsonObject options)
     {
         List<Issue> issues = [];
         var reader = new ObjectReader(options, "", issues);

@@ -16,7 +16,6 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content)
     {
-        ArgumentNullException.ThrowIfNull(target);
         return target.Facts.GetValueOrDefault(ModeFact) switch
         {
             "idempotent" => SettlementMode.Idempotent,
@@ -28,7 +27,6 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return await PartChain.PublishAsync(work, () => ModeOf(work.Target, work.Content) switch
         {
             SettlementMode.Idempotent => PublishOnceAsync(work, KeyOf(work, 0), marked: false, ct),
@@ -42,9 +40,8 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
         // Files first: the mark leaves no time for them, and what was uploaded is public only with the post.
         var (media, instead) = await UploadAsync(work, work.Content.Media, ct);
         if (instead is not null) return instead;
-        if (marked && !(await work.MarkAsync(ct)).IsOpen)
-            return new PublishOutcome.Retry(SandboxErrors.Common.Unavailable());
-        work.CallStarts();
+        if (!marked) work.CallStarts();
+        else if (await SandboxErrors.All.MarkAsync(work, ct) is { } late) return late;
         var answer = await client.PostAsync($"{SandboxClient.PageOf(work.Target)}/posts",
             work.Tokens.AccessToken, new JsonObject { ["body"] = work.Content.Body, ["media"] = media }, Headers(work, key), ct);
         return Read(work, answer);
@@ -65,7 +62,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
                 id = answer.IsSuccess ? ProviderText.Id(answer.Body.Text("id")) : null;
 
                 // An upload alone is not public: without its id nothing of it can be.
-                if (id is null) return (media, SandboxErrors.Common.BeforePublic(answer, SandboxErrors.Of(answer)));
+                if (id is null) return (media, SandboxErrors.All.BeforePublic(work, answer));
                 await work.SaveHandleAsync(handle, id, ct);
             }
             media.Add(new JsonObject { ["id"] = id, ["alt"] = item.Alt });
@@ -95,7 +92,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
             {
                 // A container is not public: without its id nothing of it can be.
                 return Read(work, made) is PublishOutcome.Unconfirmed or PublishOutcome.Published
-                    ? new PublishOutcome.Retry(SandboxErrors.Common.Unavailable(made))
+                    ? new PublishOutcome.Retry(SandboxErrors.All.Unavailable(made))
                     : Read(work, made);
             }
             await work.SaveHandleAsync(ContainerHandle, container, ct);
@@ -142,10 +139,7 @@ internal sealed class SandboxPublisher(SandboxClient client) : IPublisher
     private static PublishOutcome Read(PublishWork work, ProviderAnswer answer)
     {
         if (answer.RateLimit is { } limit) work.Learn(new LearnedBudget(limit.Remaining, limit.ResetsAt));
-        if (answer.IsSuccess)
-            return ReadPost(answer.Body)
-                ?? SandboxErrors.Common.OfPublicCall(answer, SandboxErrors.Common.Unavailable(answer));
-        return SandboxErrors.Common.OfPublicCall(answer, SandboxErrors.Of(answer));
+        return answer.IsSuccess && ReadPost(answer.Body) is { } post ? post : SandboxErrors.All.OfPublicCall(work, answer);
     }
 
     private static PublishOutcome.Published? ReadPost(JsonNode? post) =>

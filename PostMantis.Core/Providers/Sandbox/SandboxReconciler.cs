@@ -12,7 +12,6 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
 
     public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return work.Mode switch
         {
             SettlementMode.Idempotent => ByKeyAsync(work, ct),

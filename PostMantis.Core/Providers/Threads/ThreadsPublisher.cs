@@ -13,16 +13,15 @@ internal sealed class ThreadsPublisher(ThreadsClient client, TimeProvider time) 
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(20);
 
     public static ContainerWay Way { get; } =
-        new("threads", "threads_publish", "status", "error_message", "text", ListsSince: true);
+        new("threads", "threads_publish", "status", "error_message", "text", ListsSince: true, ThreadsErrors.OfContainer);
 
-    private readonly MetaContainers _containers = new(client, ThreadsErrors.All, Way, ThreadsErrors.OfContainer, time);
+    private readonly MetaContainers _containers = new(client, ThreadsErrors.All, Way, time);
     private readonly MetaQuota _quota = new(client, "Threads", "threads_publishing_limit", time);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         var parts = work.Parts.ToList();
         var at = parts.FindIndex(part => part.Kind == PartKind.Root);
         if (work.Handles.Count == 0 && !parts.Exists(part => part.Status == PartStatus.Published)
@@ -62,13 +61,13 @@ internal sealed class ThreadsPublisher(ThreadsClient client, TimeProvider time) 
             if (step is ContainerStep.Live live)
             {
                 await KeepAsync(work, NameOf(part.Index), live, ct);
-                Put(parts, part with { Status = PartStatus.Published, ProviderPostId = live.Id, Url = live.Url, Error = null });
+                DeliveryPart.Put(parts, part with { Status = PartStatus.Published, ProviderPostId = live.Id, Url = live.Url, Error = null });
                 if (!isComment) parent = live.Id ?? parent;
                 continue;
             }
             var (error, wait) = await ReadAsync(work, NameOf(part.Index), ((ContainerStep.Ended)step).Outcome, ct);
             if (wait is { } later) return new PublishOutcome.Processing(later);
-            Put(parts, part with { Status = PartStatus.Failed, Error = error });
+            DeliveryPart.Put(parts, part with { Status = PartStatus.Failed, Error = error });
             if (!isComment) return new PublishOutcome.Incomplete(root.ProviderPostId!, root.Url, parts, error!);
         }
         return new PublishOutcome.Published(root.ProviderPostId!, root.Url, parts);
@@ -120,65 +119,41 @@ internal sealed class ThreadsPublisher(ThreadsClient client, TimeProvider time) 
 
     private static ContainerPlan? PlanOf(PublishWork work, string? replyTo, string? body, IReadOnlyList<MediaItem> media)
     {
-        var files = media.Select(item => work.Files.GetValueOrDefault(item.ArtifactId)).ToList();
-        if (files.Exists(file => file is null)) return null;
-        Dictionary<string, string> fields = [];
-        if (body is not null) fields["text"] = body;
-        if (replyTo is not null) fields["reply_to_id"] = replyTo;
-        else AddRoot(fields, work.Content);
-        List<IReadOnlyDictionary<string, string>> children = [];
-        if (files.Count == 0) fields["media_type"] = "TEXT";
-        else if (files.Count == 1) AddFile(fields, media[0], files[0]!);
-        else
+        if (work.FilesOf(media) is not { } files) return null;
+        var fields = (replyTo is null ? RootOf(work.Content) : []).Say("text", body).Say("reply_to_id", replyTo);
+        return files switch
         {
-            fields["media_type"] = "CAROUSEL";
-            for (var i = 0; i < files.Count; i++)
-            {
-                Dictionary<string, string> child = new() { ["is_carousel_item"] = "true" };
-                AddFile(child, media[i], files[i]!);
-                children.Add(child);
-            }
-        }
-        return new ContainerPlan(fields, children);
+            [] => new ContainerPlan(fields.Say("media_type", "TEXT"), []),
+            [var only] => new ContainerPlan(FileOf(fields, media[0], only), []),
+            _ => new ContainerPlan(fields.Say("media_type", "CAROUSEL"),
+                [.. files.Select((file, i) => FileOf([], media[i], file).Say("is_carousel_item", true))]),
+        };
     }
 
-    private static void AddRoot(Dictionary<string, string> fields, DeliveryContent content)
-    {
-        if (content.Link is { } link) fields["link_attachment"] = link.Url;
-        if (content.Options["topicTag"].Text() is { } topic) fields["topic_tag"] = topic;
-        if (content.Options["quotePostId"].Text() is { } quoted) fields["quote_post_id"] = quoted;
-        if (content.Options["replyControl"].Text() switch
+    private static Dictionary<string, string> RootOf(DeliveryContent content) => new Dictionary<string, string>()
+        .Say("link_attachment", content.Link?.Url).Say("topic_tag", content.Options.Text("topicTag"))
+        .Say("quote_post_id", content.Options.Text("quotePostId"))
+        .Say("reply_control", content.Options.Text("replyControl") switch
         {
-            "everyone" => "everyone",
             "accountsYouFollow" => "accounts_you_follow",
             "mentionedOnly" => "mentioned_only",
-            _ => null,
-        } is { } control)
-            fields["reply_control"] = control;
-    }
+            var control => control,
+        });
 
-    private static void AddFile(Dictionary<string, string> fields, MediaItem item, PublishFile file)
+    private static Dictionary<string, string> FileOf(Dictionary<string, string> fields, MediaItem item, PublishFile file)
     {
         var isVideo = file.Kind == MediaKind.Video;
-        fields["media_type"] = isVideo ? "VIDEO" : "IMAGE";
-        fields[isVideo ? "video_url" : "image_url"] = file.PullUrl(MetaContainers.PullFor).AbsoluteUri;
-        if (item.Alt is { } alt) fields["alt_text"] = alt;
+        return fields.Say("media_type", isVideo ? "VIDEO" : "IMAGE").Say("alt_text", item.Alt)
+            .Say(isVideo ? "video_url" : "image_url", file.PullUrl(MetaContainers.PullFor).AbsoluteUri);
     }
-
-    private static void Put(List<DeliveryPart> parts, DeliveryPart part) =>
-        parts[parts.FindIndex(one => one.Index == part.Index)] = part;
 }
 
 /// <summary>Asks the root's container what became of it.</summary>
 internal sealed class ThreadsReconciler(ThreadsClient client, TimeProvider time) : IReconciler
 {
-    private readonly MetaContainers _containers =
-        new(client, ThreadsErrors.All, ThreadsPublisher.Way, ThreadsErrors.OfContainer, time);
+    private readonly MetaContainers _containers = new(client, ThreadsErrors.All, ThreadsPublisher.Way, time);
 
-    public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(work);
-        return _containers.ReconcileAsync(work, ThreadsPublisher.NameOf(0),
+    public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct) =>
+        _containers.ReconcileAsync(work, ThreadsPublisher.NameOf(0),
             new ContainerTrace(work.Content.Body ?? "", ThreadsPublisher.Way.CreateEdge), ct);
-    }
 }

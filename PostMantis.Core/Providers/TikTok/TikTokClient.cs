@@ -12,10 +12,6 @@ internal sealed class TikTokClient(TikTokSettings settings, ProviderTransport tr
     /// <summary>Whether it is a yes: errors come with 200 too.</summary>
     public static bool IsOk(ProviderAnswer answer) => answer.IsSuccess && answer.Body.Text("error", "code") == "ok";
 
-    /// <summary>Neither yes nor no.</summary>
-    public static bool SaysNothing(ProviderAnswer answer) =>
-        answer.SaysNothing || (answer.IsSuccess && answer.Code is null && !IsOk(answer)) || answer.Code == "internal_error";
-
     // The token endpoint has one word, the API an object.
     protected override (string? Code, string? Message) ReadError(JsonNode? body) => body.Get("error") is JsonObject error
         ? (error.Text("code") == "ok" ? null : error.Text("code"), error.Text("message"))

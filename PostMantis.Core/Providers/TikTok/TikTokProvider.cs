@@ -1,24 +1,18 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using PostMantis.Core.Common;
 
 namespace PostMantis.Core.Providers.TikTok;
 
 /// <summary>TikTok: a film, or photos, posted directly (docs/providers/tiktok.md).</summary>
-internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient client, TikTokConsent consent,
-    TikTokPublisher publisher, TikTokReconciler reconciler) : IProvider
+internal sealed class TikTokProvider(
+    TikTokSettings settings, TikTokClient client, TikTokConsent consent, TikTokPublisher publisher, TikTokStatus status)
+    : Network(Name, consent, publisher, status, settings.MissingClient(TikTokSettings.Section))
 {
     public const string Name = "tiktok";
 
-    public string Id => Name;
+    public override ProviderRules Rules { get; } = RulesFor(mostSeconds: 600);
 
-    public string DisplayName => "TikTok";
-
-    public IReadOnlyList<string> MissingSettings => settings.MissingClient(TikTokSettings.Section);
-
-    public ProviderRules Rules { get; } = RulesFor(mostSeconds: 600);
-
-    public JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+    public override JsonObject OptionsSchema { get; } = StrictOptions.Of("""
         {"privacyLevel": {"enum": ["publicToEveryone", "mutualFollowFriends", "followerOfCreator", "selfOnly"],
            "description": "Who sees it; there is no default, and the account decides what is offered."},
          "allowComments": {"type": "boolean", "default": false},
@@ -33,30 +27,19 @@ internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient clien
          "autoAddMusic": {"type": "boolean", "default": false, "description": "Photos only."}}
         """, "privacyLevel");
 
-    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    public override IReadOnlyList<BudgetRule> BudgetRules { get; } =
     [
         new BudgetRule("creatorDay", BudgetScope.Profile, 15, TimeSpan.FromDays(1), BudgetKind.Rolling),
         new BudgetRule("initPerMinute", BudgetScope.Profile, 6, TimeSpan.FromMinutes(1), BudgetKind.Rolling),
     ];
 
-    public IAccountLimits AccountLimits { get; } = new TikTokCreators(client);
+    public override IAccountLimits AccountLimits { get; } = new TikTokCreators(client);
 
-    public IConsent Consent => consent;
+    public override ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) =>
+        facts.CountOf(TikTokCreators.SecondsFact) is > 0 and var seconds ? RulesFor(seconds) : Rules;
 
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => reconciler;
-
-    public ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts)
+    public override JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts)
     {
-        ArgumentNullException.ThrowIfNull(facts);
-        return int.TryParse(facts.GetValueOrDefault(TikTokCreators.SecondsFact), NumberStyles.None, CultureInfo.InvariantCulture,
-            out var seconds) ? RulesFor(seconds) : Rules;
-    }
-
-    public JsonObject ChoicesOf(IReadOnlyDictionary<string, string> facts)
-    {
-        ArgumentNullException.ThrowIfNull(facts);
         var choices = new JsonObject();
         foreach (var (fact, option) in new[] { (TikTokCreators.PrivacyFact, "privacyLevel"), (TikTokCreators.OffFact, "off") })
             if (facts.TryGetValue(fact, out var list))
@@ -65,32 +48,22 @@ internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient clien
     }
 
     // A title is for photos: a film has none.
-    public ProviderRules RulesFor(DeliveryContent content, ProviderRules rules)
-    {
-        ArgumentNullException.ThrowIfNull(content);
-        ArgumentNullException.ThrowIfNull(rules);
-        return content.Options["photoTitle"] is null || rules.Media is not { } media ? rules
+    public override ProviderRules RulesFor(DeliveryContent content, ProviderRules rules) =>
+        content.Options["photoTitle"] is null || rules.Media is not { } media ? rules
             : rules with { Media = media with { Rules = [.. media.Rules.Where(rule => rule.Kind == MediaKind.Image)] } };
-    }
 
-    public IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
-    {
-        ArgumentNullException.ThrowIfNull(content);
-        return content.Media.Count > 0 && content.Options.Number("photoCoverIndex") is { } cover && cover >= content.Media.Count
+    public override IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count) =>
+        content.Media.Count > 0 && content.Options.Number("photoCoverIndex") is { } cover && cover >= content.Media.Count
             ? [new Issue("/options/photoCoverIndex", Rule.OutOfRange, "It names none of the photos.", Limit: content.Media.Count - 1,
                 Actual: cover, Unit: "items")] : [];
-    }
 
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
-    {
-        var issues = StrictOptions.Check(OptionsSchema, options);
-        if (options.Flag("brandedContent") == true && options.Text("privacyLevel") == "selfOnly")
-            issues.Add(new Issue("/brandedContent", Rule.Excluded, "A paid partnership cannot be seen by its creator alone.",
-                Fix: "Choose another privacy level."));
-        return issues;
-    }
+    public override IReadOnlyList<Issue> CheckOptions(JsonObject options) =>
+        options.Flag("brandedContent") == true && options.Text("privacyLevel") == "selfOnly"
+            ? [.. base.CheckOptions(options), new Issue("/brandedContent", Rule.Excluded,
+                "A paid partnership cannot be seen by its creator alone.", Fix: "Choose another privacy level.")]
+            : base.CheckOptions(options);
 
-    private static ProviderRules RulesFor(int mostSeconds) => new(MaxText: 4000, TextUnit.Utf16, UrlCounts: null,
+    private static ProviderRules RulesFor(long mostSeconds) => new(MaxText: 4000, TextUnit.Utf16, UrlCounts: null,
         BodyRequired: false, MaxMedia: 20, Link: false, MaxThreadParts: 0, FirstComment: false, AltText: false)
     {
         TextWith = [new TextWith(MediaKind.Video, 2200)],
@@ -103,7 +76,7 @@ internal sealed class TikTokProvider(TikTokSettings settings, TikTokClient clien
             new MediaRule(MediaKind.Video, ["video/mp4", "video/quicktime", "video/webm"])
             {
                 MaxCount = 1, Alone = true, MaxBytes = 4_000_000_000, MinWidth = 360, MinHeight = 360, MaxWidth = 4096, MaxHeight = 4096,
-                MinFps = 23, MaxFps = 60, MaxDurationMs = mostSeconds * 1000L, VideoCodecs = ["h264", "hevc", "vp8", "vp9"],
+                MinFps = 23, MaxFps = 60, MaxDurationMs = mostSeconds * 1000, VideoCodecs = ["h264", "hevc", "vp8", "vp9"],
             },
         ], MixedKinds: false, Required: true),
     };
@@ -123,19 +96,12 @@ internal static class TikTokOptions
     /// <summary>Our name of a level; null for one we do not know.</summary>
     public static string? LevelOf(string level) => Levels.FirstOrDefault(pair => pair.Value == level).Key;
 
-    /// <summary>What a creator has switched off, by the options that ask for it.</summary>
-    public static IEnumerable<string> Off(this TikTokCreator creator) =>
-        new (string Option, bool IsOff)[]
-        {
-            ("allowComments", creator.CommentOff), ("allowDuet", creator.DuetOff), ("allowStitch", creator.StitchOff),
-        }.Where(one => one.IsOff).Select(one => one.Option);
-
     /// <summary>What speaks against the post by what the creator may choose right now; null when nothing does.</summary>
     public static string? Objection(TikTokCreator creator, DeliveryContent content, PublishFile first)
     {
         if (!creator.PrivacyLevels.Contains(Level(content)))
             return $"The account does not offer this privacyLevel; it offers {string.Join(", ", creator.PrivacyLevels.Select(LevelOf).OfType<string>())}.";
-        if (creator.Off().FirstOrDefault(option => content.Options.Flag(option) == true) is { } off)
+        if (creator.Off.FirstOrDefault(option => content.Options.Flag(option) == true) is { } off)
             return $"The account has switched off what {off} asks for.";
         if (first.Kind == MediaKind.Video && content.Options.Text("photoTitle") is not null)
             return "A film has no title besides its text: leave out photoTitle.";

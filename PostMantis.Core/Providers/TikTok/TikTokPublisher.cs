@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 
 namespace PostMantis.Core.Providers.TikTok;
@@ -25,41 +24,35 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
     private static readonly TimeSpan PullFor = TimeSpan.FromHours(2);
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Later = TimeSpan.FromSeconds(15);
-
-    // An attempt is called off after some time; a long upload comes back to the queue well before.
-    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(30);
     private readonly TikTokCreators _creators = new(client);
 
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
-        List<PublishFile> files = [];
-        foreach (var item in work.Content.Media)
-            if (work.Files.TryGetValue(item.ArtifactId, out var file)) files.Add(file);
-        if (files.Count == 0 || files.Count < work.Content.Media.Count) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
-        var isPhoto = files[0].Kind != MediaKind.Video;
+        if (work.FilesOf(work.Content.Media) is not [var first, ..] files) return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
         if (work.Handles.TryGetValue(PublishHandle, out var publishId))
-            return await FollowAsync(work, publishId, files[0], ct);
-        if (work.Handles.MomentOf(AskedHandle) is { } asked) return await LostAsync(work, asked, ct);
+            return await FollowAsync(work, publishId, first, ct);
+        if (work.Handles.MomentOf(AskedHandle) is { } asked)
+            return await status.FindAsync(work.Target, work.Content, work.Tokens, asked, new HashSet<string>(), ct) is ReconcileOutcome.Found found
+                ? found.AsPublished() : new PublishOutcome.Unconfirmed("no_handle");
 
         var (creator, answer) = await _creators.AskAsync(work.Tokens, ct);
-        if (creator is null) return TikTokErrors.Before(work, answer, client.Now);
-        if (TikTokOptions.Objection(creator, work.Content, files[0]) is { } objection)
-            return new PublishOutcome.Rejected(TikTokErrors.Common.Content(answer, objection));
-        return isPhoto ? await PhotosAsync(work, creator, files, ct) : await FilmAsync(work, creator, files[0], ct);
+        if (creator is null) return TikTokErrors.All.BeforePublic(work, answer);
+        if (TikTokOptions.Objection(creator, work.Content, first) is { } objection)
+            return new PublishOutcome.Rejected(TikTokErrors.All.Content(answer, objection));
+        return first.Kind == MediaKind.Video
+            ? await FilmAsync(work, first, ct) : await PhotosAsync(work, files, ct);
     }
 
-    private async Task<PublishOutcome> FilmAsync(PublishWork work, TikTokCreator creator, PublishFile film, CancellationToken ct)
+    private async Task<PublishOutcome> FilmAsync(PublishWork work, PublishFile film, CancellationToken ct)
     {
-        var chunk = ChunkOf(film);
-        var info = Info(work.Content, creator);
+        var (chunk, options) = (ChunkOf(film), work.Content.Options);
+        var info = Info(work.Content).Say("video_cover_timestamp_ms", work.Content.Media[0].CoverAtMs);
         info["title"] = work.Content.Body ?? "";
-        info["disable_duet"] = creator.DuetOff || work.Content.Options.Flag("allowDuet") != true;
-        info["disable_stitch"] = creator.StitchOff || work.Content.Options.Flag("allowStitch") != true;
-        info["is_aigc"] = work.Content.Options.Flag("aiGenerated") ?? false;
-        if (work.Content.Media[0].CoverAtMs is { } cover) info["video_cover_timestamp_ms"] = cover;
+        info["disable_duet"] = options.Flag("allowDuet") != true;
+        info["disable_stitch"] = options.Flag("allowStitch") != true;
+        info["is_aigc"] = options.Flag("aiGenerated") ?? false;
         var answer = await client.PostAsync("/v2/post/publish/video/init/", new JsonObject
         {
             ["post_info"] = info,
@@ -71,60 +64,59 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
         }, work.Tokens.AccessToken, ct);
         // An upload whose address was lost is never filled, so that asking again doubles nothing.
         if (!TikTokClient.IsOk(answer) || answer.Body.Id("data", "publish_id") is not { } publishId
-            || ProviderText.Url(answer.Body.Text("data", "upload_url")) is not { } url)
-            return TikTokErrors.Before(work, answer, client.Now);
-        await work.SaveHandleAsync(UploadHandle, string.Create(CultureInfo.InvariantCulture, $"{film.SizeBytes} {url}"), ct);
+            || answer.Body.Address("data", "upload_url") is not { } url)
+            return TikTokErrors.All.BeforePublic(work, answer);
+        var place = new UploadPlace(url, film.SizeBytes);
+        await work.SaveHandleAsync(UploadHandle, place.ToHandle(), ct);
         await work.SaveHandleAsync(PublishHandle, publishId, ct);
-        return await SendAsync(work, new Uri(url), publishId, film, 0, ct);
+        return await SendAsync(work, place, publishId, film, ct);
     }
 
     private async Task<PublishOutcome> SendAsync(
-        PublishWork work, Uri url, string publishId, PublishFile film, long sent, CancellationToken ct)
+        PublishWork work, UploadPlace place, string publishId, PublishFile film, CancellationToken ct)
     {
-        var (began, chunk) = (client.Stamp, ChunkOf(film));
-        var last = (film.SizeBytes / chunk) - 1;
-        while (sent < film.SizeBytes)
+        // The last chunk takes what is left over.
+        var chunk = ChunkOf(film);
+        var upload = new UploadInStretches(client,
+            from => from / chunk >= (film.SizeBytes / chunk) - 1 ? film.SizeBytes - from : chunk,
+            (answer, end) => OfStretch(answer, end, film.SizeBytes));
+        var progress = await upload.SendAsync(work, place, film, work.Handles.CountOf(SentHandle), token: null, ct,
+            keep: sent => work.SaveCountAsync(SentHandle, sent, ct));
+        switch (progress)
         {
-            var index = sent / chunk;
-            // The last chunk takes what is left over, and makes it public.
-            var length = index >= last ? film.SizeBytes - sent : chunk;
-            var isLast = sent + length == film.SizeBytes;
-            var content = new FileSlice(film, sent, length);
-            content.Headers.ContentRange = new ContentRangeHeaderValue(sent, sent + length - 1, film.SizeBytes);
-            if (isLast) work.CallStarts();
-            var answer = await client.UploadAsync(HttpMethod.Put, url, content, null, ct);
-            if (answer.Silence is not null || answer.IsServerFault)
-                return isLast ? TikTokErrors.Common.OfPublicCall(answer, TikTokErrors.Common.Unavailable(answer)) : new PublishOutcome.Processing(Soon);
-            if (answer.IsSuccess) sent += length;
-            else if (answer.Status == HttpStatusCode.RequestedRangeNotSatisfiable && Uploaded(answer) is { } far && far != sent) sent = far;
-            else if (answer.Status is HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable)
-                return new PublishOutcome.Retry(TikTokErrors.Common.Unavailable(answer));
-            else return TikTokErrors.Refusal(work, answer, client.Now);
-            if (sent >= film.SizeBytes) break;
-            await work.SaveCountAsync(SentHandle, sent, ct);
-            if (client.Since(began) > Turn) return new PublishOutcome.Processing(Soon);
+            case UploadProgress.Done:
+                await work.SaveCountAsync(SentHandle, film.SizeBytes, ct);
+                return await FollowAsync(work, publishId, film, ct);
+            case UploadProgress.Gone or UploadProgress.Wanted:
+                return new PublishOutcome.Retry(TikTokErrors.All.Unavailable());
+            case UploadProgress.Said said when said.IsOfLast || !TikTokErrors.All.SaysNothing(said.Answer):
+                return TikTokErrors.All.OfPublicCall(work, said.Answer);
+            default:
+                return new PublishOutcome.Processing(Soon);
         }
-        await work.SaveCountAsync(SentHandle, film.SizeBytes, ct);
-        return await FollowAsync(work, publishId, film, ct);
     }
 
-    private async Task<PublishOutcome> PhotosAsync(
-        PublishWork work, TikTokCreator creator, List<PublishFile> photos, CancellationToken ct)
+    private static UploadProgress OfStretch(ProviderAnswer answer, long end, long size) => answer.Status switch
     {
-        var info = Info(work.Content, creator);
-        if (work.Content.Options.Text("photoTitle") is { } title) info["title"] = title;
+        _ when answer.IsSuccess => end >= size ? new UploadProgress.Done() : new UploadProgress.Wanted(end),
+        HttpStatusCode.RequestedRangeNotSatisfiable when Uploaded(answer) is { } far =>
+            far >= size ? new UploadProgress.Done() : new UploadProgress.Wanted(far),
+        HttpStatusCode.Forbidden or HttpStatusCode.NotFound or HttpStatusCode.RequestedRangeNotSatisfiable => new UploadProgress.Gone(),
+        _ => new UploadProgress.Said(answer),
+    };
+
+    private async Task<PublishOutcome> PhotosAsync(PublishWork work, IReadOnlyList<PublishFile> photos, CancellationToken ct)
+    {
+        var info = Info(work.Content).Say("title", work.Content.Options.Text("photoTitle"));
         info["description"] = work.Content.Body ?? "";
         info["auto_add_music"] = work.Content.Options.Flag("autoAddMusic") ?? false;
-        var cover = work.Content.Options.Number("photoCoverIndex") ?? 0;
-        if (cover >= photos.Count)
-            return new PublishOutcome.Rejected(TikTokErrors.Common.Content(null, "photoCoverIndex names none of the photos."));
         var body = new JsonObject
         {
             ["media_type"] = "PHOTO", ["post_mode"] = "DIRECT_POST", ["is_aigc"] = work.Content.Options.Flag("aiGenerated") ?? false,
             ["post_info"] = info,
             ["source_info"] = new JsonObject
             {
-                ["source"] = "PULL_FROM_URL", ["photo_cover_index"] = cover,
+                ["source"] = "PULL_FROM_URL", ["photo_cover_index"] = work.Content.Options.Number("photoCoverIndex") ?? 0,
                 ["photo_images"] = new JsonArray([.. photos.Select(photo => JsonValue.Create(photo.PullUrl(PullFor).AbsoluteUri))]),
             },
         };
@@ -136,17 +128,9 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
             await work.SaveHandleAsync(PublishHandle, publishId, ct);
             return new PublishOutcome.Processing(Soon);
         }
-        return TikTokClient.SaysNothing(answer) || TikTokClient.IsOk(answer)
-            ? answer.Silence == ProviderSilence.NotSent
-                ? new PublishOutcome.Retry(TikTokErrors.Common.Unavailable(answer))
-                : new PublishOutcome.Unconfirmed("no_handle", answer.Error)
-            : TikTokErrors.Refusal(work, answer, client.Now);
+        return answer.Silence != ProviderSilence.NotSent && TikTokErrors.All.SaysNothing(answer)
+            ? new PublishOutcome.Unconfirmed("no_handle", answer.Error) : TikTokErrors.All.OfPublicCall(work, answer);
     }
-
-    private async Task<PublishOutcome> LostAsync(PublishWork work, DateTimeOffset asked, CancellationToken ct) =>
-        await status.FindAsync(work.Target, work.Content, work.Tokens, asked, new HashSet<string>(), ct) is ReconcileOutcome.Found found
-            ? new PublishOutcome.Published(found.ProviderPostId, found.Url, [])
-            : new PublishOutcome.Unconfirmed("no_handle");
 
     private async Task<PublishOutcome> FollowAsync(PublishWork work, string publishId, PublishFile first, CancellationToken ct)
     {
@@ -155,14 +139,13 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
             case TikTokState.Live live:
                 return await ShowAsync(work, publishId, live.PostId, first.Kind != MediaKind.Video, ct);
             case TikTokState.Failed failed:
-                return TikTokErrors.OfFailure(failed.Reason);
+                return TikTokErrors.All.OfFailure(failed.Reason);
             case TikTokState.Wanted wanted when work.Handles.TryGetValue(UploadHandle, out var upload) && wanted.Uploaded < first.SizeBytes
                 && work.Handles.CountOf(SentHandle) < first.SizeBytes:
-                return await SendAsync(work, new Uri(upload.Split(' ')[1]), publishId, first, work.Handles.CountOf(SentHandle), ct);
-            case TikTokState.Said { Answer: var answer } when !TikTokClient.SaysNothing(answer) && !TikTokClient.IsOk(answer):
+                return await SendAsync(work, UploadPlace.Of(upload), publishId, first, ct);
+            case TikTokState.Said { Answer: var answer } when !TikTokErrors.All.SaysNothing(answer):
                 return answer.Code is "invalid_publish_id" or "token_not_authorized_for_specified_publish_id"
-                    ? new PublishOutcome.Unconfirmed("lost_handle", answer.Error)
-                    : TikTokErrors.Refusal(work, answer, client.Now);
+                    ? new PublishOutcome.Unconfirmed("lost_handle", answer.Error) : TikTokErrors.All.BeforePublic(work, answer);
             default:
                 return new PublishOutcome.Processing(Soon);
         }
@@ -178,22 +161,20 @@ internal sealed class TikTokPublisher(TikTokClient client, TikTokStatus status, 
             if (client.Now - (since ?? client.Now) < settings.ModerationPatience)
                 return new PublishOutcome.Processing(Later);
         }
-        return new PublishOutcome.Published(postId ?? publishId,
-            TikTokStatus.Permalink(work.Target.Facts.GetValueOrDefault(TikTokConsent.UsernameFact), postId, isPhoto), []);
+        return new PublishOutcome.Published(postId ?? publishId, TikTokStatus.Permalink(work.Target, postId, isPhoto), []);
     }
 
     /// <summary>Whether so many bytes are all.</summary>
     public static bool IsWhole(IReadOnlyDictionary<string, string> handles, long uploaded) =>
-        handles.TryGetValue(UploadHandle, out var upload)
-        && uploaded >= long.Parse(upload.Split(' ')[0], CultureInfo.InvariantCulture);
+        handles.TryGetValue(UploadHandle, out var upload) && uploaded >= UploadPlace.Of(upload).Size;
 
     private long ChunkOf(PublishFile film) => film.SizeBytes <= settings.OnePieceBytes ? film.SizeBytes : settings.ChunkBytes;
 
-    // Both toggles are always said, and what the creator has switched off stays off.
-    private static JsonObject Info(DeliveryContent content, TikTokCreator creator) => new()
+    // Both toggles are always said, and what nobody asked for stays off.
+    private static JsonObject Info(DeliveryContent content) => new()
     {
         ["privacy_level"] = TikTokOptions.Level(content),
-        ["disable_comment"] = creator.CommentOff || content.Options.Flag("allowComments") != true,
+        ["disable_comment"] = content.Options.Flag("allowComments") != true,
         ["brand_content_toggle"] = content.Options.Flag("brandedContent") ?? false,
         ["brand_organic_toggle"] = content.Options.Flag("ownBrand") ?? false,
     };

@@ -3,19 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace PostMantis.Core.Providers.TikTok;
 
-/// <summary>How TikTok wants the PKCE challenge: the guides differ.</summary>
-public enum TikTokChallenge
-{
-    /// <summary>The hash in hexadecimal, as the desktop guide has it.</summary>
-    Hex,
-
-    /// <summary>The hash as RFC 7636 writes it.</summary>
-    Base64Url,
-
-    /// <summary>No challenge: the state alone.</summary>
-    None,
-}
-
 /// <summary>Where TikTok is, and which app we are there; <c>ClientId</c> is its client key.</summary>
 public sealed class TikTokSettings : ProviderSettings
 {
@@ -28,7 +15,8 @@ public sealed class TikTokSettings : ProviderSettings
     [Required]
     public Uri ConsentUrl { get; set; } = new("https://www.tiktok.com");
 
-    public TikTokChallenge Challenge { get; set; } = TikTokChallenge.Hex;
+    /// <summary>TikTok's guides differ in how it is written, and whether it is wanted at all.</summary>
+    public PkceChallenge Challenge { get; set; } = PkceChallenge.Hex;
 
     /// <summary>The largest film that is sent in one piece.</summary>
     [Range(5_242_880, 64_000_000)]
@@ -51,5 +39,5 @@ internal sealed class TikTokSetup : IProviderSetup
 {
     public void Register(IServiceCollection services) => services.AddNetwork<TikTokProvider, TikTokSettings>(
         TikTokProvider.Name, TikTokSettings.Section, typeof(TikTokClient), typeof(TikTokConsent), typeof(TikTokStatus),
-        typeof(TikTokPublisher), typeof(TikTokReconciler));
+        typeof(TikTokPublisher));
 }

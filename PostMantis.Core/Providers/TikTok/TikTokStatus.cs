@@ -12,16 +12,20 @@ internal abstract record TikTokState
     /// <summary>Bytes are still wanted.</summary>
     public sealed record Wanted(long Uploaded) : TikTokState;
 
+    /// <summary>TikTok works on it.</summary>
     public sealed record Working : TikTokState;
 
     public sealed record Failed(string? Reason) : TikTokState;
 
+    /// <summary>No state: a no, or nothing.</summary>
     public sealed record Said(ProviderAnswer Answer) : TikTokState;
 }
 
 /// <summary>Asks TikTok what became of a post, by its handle or, where the handle was lost, in the list of posts.</summary>
-internal sealed class TikTokStatus(TikTokClient client)
+internal sealed class TikTokStatus(TikTokClient client) : IReconciler
 {
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(15);
+
     // The list tells whole seconds.
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(6);
     private const int MostPages = 10;
@@ -29,6 +33,23 @@ internal sealed class TikTokStatus(TikTokClient client)
     // Titles are cut where they are read.
     private const int ShownTitle = 150;
 
+    public async Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
+    {
+        if (!work.Handles.TryGetValue(TikTokPublisher.PublishHandle, out var publishId))
+            return work.Handles.MomentOf(TikTokPublisher.AskedHandle) is { } asked
+                ? await FindAsync(work.Target, work.Content, work.Tokens, asked, work.OwnedPostIds, ct) : new ReconcileOutcome.Absent();
+        return await AskAsync(publishId, work.Tokens.AccessToken, ct) switch
+        {
+            TikTokState.Live live => new ReconcileOutcome.Found(live.PostId ?? publishId,
+                Permalink(work.Target, live.PostId, work.Handles.ContainsKey(TikTokPublisher.AskedHandle))),
+            TikTokState.Failed => new ReconcileOutcome.Absent(),
+            TikTokState.Wanted wanted when !TikTokPublisher.IsWhole(work.Handles, wanted.Uploaded) => new ReconcileOutcome.NotListed(),
+            TikTokState.Said said => new ReconcileOutcome.Inconclusive(said.Answer.Code ?? "no_answer", said.Answer.Wait),
+            _ => new ReconcileOutcome.Inconclusive("processing", Again),
+        };
+    }
+
+    /// <summary>Asks by the handle.</summary>
     public async Task<TikTokState> AskAsync(string publishId, string token, CancellationToken ct)
     {
         var answer = await client.PostAsync("/v2/post/publish/status/fetch/",
@@ -40,8 +61,7 @@ internal sealed class TikTokStatus(TikTokClient client)
             "PUBLISH_COMPLETE" or "SEND_TO_USER_INBOX" => new TikTokState.Live(PostId(data)),
             "FAILED" => new TikTokState.Failed(data.Words("fail_reason")),
             "PROCESSING_UPLOAD" => new TikTokState.Wanted(data.Number("uploaded_bytes") ?? 0),
-            "PROCESSING_DOWNLOAD" => new TikTokState.Working(),
-            _ => new TikTokState.Said(answer),
+            _ => new TikTokState.Working(),
         };
     }
 
@@ -49,7 +69,6 @@ internal sealed class TikTokStatus(TikTokClient client)
     public async Task<ReconcileOutcome> FindAsync(PublishTarget target, DeliveryContent content, GrantTokens tokens,
         DateTimeOffset called, IReadOnlySet<string> owned, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(target);
         if (TikTokOptions.Level(content) != "PUBLIC_TO_EVERYONE") return new ReconcileOutcome.CannotTell();
         return await Listing.FindAsync(called, Skew, owned, MostPages, async (_, next) =>
         {
@@ -68,9 +87,10 @@ internal sealed class TikTokStatus(TikTokClient client)
     }
 
     /// <summary>Where people find a post; its creator's page while its id is not known.</summary>
-    public static string? Permalink(string? username, string? postId, bool isPhoto) =>
-        username is null ? null : ProviderText.Url($"https://www.tiktok.com/@{Uri.EscapeDataString(username)}"
-            + (postId is null ? "" : $"/{(isPhoto ? "photo" : "video")}/{postId}"));
+    public static string? Permalink(PublishTarget target, string? postId, bool isPhoto) =>
+        target.Facts.GetValueOrDefault(TikTokConsent.UsernameFact) is not { } username ? null
+            : ProviderText.Url($"https://www.tiktok.com/@{Uri.EscapeDataString(username)}"
+                + (postId is null ? "" : $"/{(isPhoto ? "photo" : "video")}/{postId}"));
 
     private static bool Says(JsonObject post, DeliveryContent content)
     {

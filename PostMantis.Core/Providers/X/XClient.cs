@@ -8,7 +8,7 @@ internal sealed class XClient(XSettings settings, ProviderTransport transport) :
 {
     private static readonly string[] Windows = ["x-rate-limit-", "x-user-limit-24hour-", "x-app-limit-24hour-"];
 
-    public static ProviderErrors Errors { get; } = new("X");
+    public static ProviderErrors Errors { get; } = new XErrors();
 
     /// <summary>When what is used up comes back: the latest of the windows that have nothing left; null while all have.</summary>
     public static DateTimeOffset? UsedUpUntil(ProviderAnswer answer) => Windows.Select(answer.RateLimitOf)
@@ -22,32 +22,26 @@ internal sealed class XClient(XSettings settings, ProviderTransport transport) :
         return (type is null or "about:blank" ? body.Text("title") ?? first?["code"]?.ToString() : type[(type.LastIndexOf('/') + 1)..],
             body.Text("detail") ?? first.Text("detail") ?? first.Text("message"));
     }
+}
 
-    /// <summary>What an answer that is no yes means.</summary>
-    public static DeliveryError ErrorOf(ProviderAnswer answer, bool isFile = false) => (answer.Status, answer.Code) switch
+/// <summary>What X's refusals mean.</summary>
+internal sealed class XErrors() : ProviderErrors("X")
+{
+    protected override DeliveryError? Own(ProviderAnswer answer, bool isFile) => (answer.Status, answer.Code) switch
     {
-        (null or >= HttpStatusCode.InternalServerError, _) => Errors.Unavailable(answer),
-        (>= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices, _) => Errors.Unavailable(answer),
-        (HttpStatusCode.Unauthorized, _) => Errors.Expired(answer),
-        (HttpStatusCode.PaymentRequired, _) => Errors.Misconfigured(answer, "The credits of this instance's app at X are used up."),
+        (HttpStatusCode.PaymentRequired, _) => Misconfigured(answer, "The credits of this instance's app at X are used up."),
         (HttpStatusCode.TooManyRequests, "usage-capped") => new DeliveryError(DeliveryErrorCode.BudgetExhausted,
             "X takes no more from this instance's app this month.", NextStep.AskOperator, Retryable: true, answer.Error),
-        (HttpStatusCode.TooManyRequests, _) => Errors.RateLimited(answer),
-        (HttpStatusCode.Forbidden, "unsupported-authentication" or "client-forbidden") => Errors.Revoked(answer),
+        (HttpStatusCode.Forbidden, "unsupported-authentication" or "client-forbidden") => Revoked(answer),
         (HttpStatusCode.Forbidden, _) when answer.Error.Message?.Contains("duplicate", StringComparison.OrdinalIgnoreCase) == true =>
-            new DeliveryError(DeliveryErrorCode.DuplicateContent, "X takes the same text once a day.", NextStep.EditAndRetry, Retryable: false, answer.Error),
-        (HttpStatusCode.Forbidden, _) => Errors.Content(answer, "X does not permit this post: it is too long for the account, or the account may not post it."),
-        (HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType, _) =>
-            isFile ? Errors.Media(answer) : Errors.Content(answer),
-        _ => Errors.Misconfigured(answer),
+            Duplicate(answer, "X takes the same text once a day."),
+        (HttpStatusCode.Forbidden, _) => Content(answer, "X does not permit this post: it is too long for the account, or the account may not post it."),
+        (HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnsupportedMediaType, _) when !isFile => Content(answer),
+        (HttpStatusCode.NotFound or HttpStatusCode.Conflict or HttpStatusCode.UnprocessableEntity, _) => Misconfigured(answer),
+        _ => null,
     };
 
-    /// <summary>As <see cref="ProviderErrors.BeforePublic"/>, waiting for the latest window.</summary>
-    public static PublishOutcome Hinder(ProviderAnswer answer, bool isFile) =>
-        Waiting(answer, Errors.BeforePublic(answer, ErrorOf(answer, isFile)));
-
-    /// <summary>A deferral waits for the latest of the windows that are used up.</summary>
-    public static PublishOutcome Waiting(ProviderAnswer answer, PublishOutcome outcome) =>
-        outcome is PublishOutcome.Deferred deferred && UsedUpUntil(answer) is { } until
-            ? deferred with { RetryAfter = answer.Until(until) } : outcome;
+    // The latest of the windows that are used up.
+    protected override TimeSpan? WaitOf(ProviderAnswer answer) =>
+        XClient.UsedUpUntil(answer) is { } until ? answer.Until(until) : answer.Wait;
 }

@@ -2,28 +2,21 @@ namespace PostMantis.Core.Providers.X;
 
 /// <summary>OAuth 2.0 with PKCE; codes live half a minute, refresh tokens serve once.</summary>
 internal sealed class XConsent(XClient client, XSettings settings, TimeProvider time)
-    : OAuthConsent(client, settings, XClient.Errors, time)
+    : OAuthConsent(client, settings, XClient.Errors, time, new OAuthWay(settings.AuthorizeUrl, client.At("/2/oauth2/token"),
+        ["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"])
+    {
+        Over = ["invalid_request", "invalid_grant"], RevokeUrl = client.At("/2/oauth2/revoke"), RevokesRefreshToken = true,
+    })
 {
     public const string UserFact = "username";
     public const string SubscriptionFact = "subscription";
-
-    public override Uri ConsentPage => settings.AuthorizeUrl;
-
-    protected override IReadOnlyList<string> Scopes { get; } = ["tweet.read", "tweet.write", "users.read", "media.write", "offline.access"];
-
-    protected override Uri TokenUrl => client.At("/2/oauth2/token");
-
-    protected override bool IsOver(ProviderAnswer answer) => answer.Code is "invalid_request" or "invalid_grant";
 
     protected override Task DiscardAsync(GrantTokens tokens, CancellationToken ct) => RevokeAsync(tokens, ct);
 
     public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var (answer, destination) = await AccountAsync(tokens, ct);
-        return destination is null
-            ? new DestinationsOutcome.Failed(XClient.ErrorOf(answer))
-            : new DestinationsOutcome.Listed([destination]);
+        return destination is null ? Failed(answer, tokens) : new DestinationsOutcome.Listed([destination]);
     }
 
     /// <summary>The account as the only place to publish to; its subscription decides how long a post may be.</summary>
@@ -35,12 +28,6 @@ internal sealed class XConsent(XClient client, XSettings settings, TimeProvider 
         if (!answer.IsSuccess || user.Id("id") is not { } id || user.Words("username") is not { } name) return (answer, null);
         return (answer, new Destination(id, user.Words("name") ?? name, $"@{name}", ProviderText.Url(user.Text("profile_image_url")),
             new Dictionary<string, string> { [UserFact] = name, [SubscriptionFact] = user.Words("subscription_type") ?? "None" }));
-    }
-
-    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        return TokenAsync(client.At("/2/oauth2/revoke"), tokens.AllSecrets(), [("token", tokens.RefreshToken ?? tokens.AccessToken)], ct);
     }
 
     // A client with a secret shows it in the header and does not name itself in the form.

@@ -33,7 +33,7 @@ internal sealed class XFiles(XClient client, XSettings settings)
                 }, work.Tokens.AccessToken, ct),
                 _ => null,
             };
-            if (answer is { IsSuccess: false }) return (null, XClient.Hinder(answer, isFile: true));
+            if (answer is { IsSuccess: false }) return (null, XClient.Errors.BeforePublic(work, answer, isFile: true));
             var data = answer?.Body.Get("data");
             if (state.Length == 0 && Digits(data.Text("id")) is null) return (null, new PublishOutcome.Retry(XClient.Errors.Unavailable(answer)));
             (state, id, part) = state switch

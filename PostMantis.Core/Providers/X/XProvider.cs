@@ -5,29 +5,15 @@ using PostMantis.Core.Common;
 
 namespace PostMantis.Core.Providers.X;
 
-/// <summary>Who may answer a post.</summary>
-internal enum XReplySettings
-{
-    Following,
-    MentionedUsers,
-    Subscribers,
-    Verified,
-}
-
 /// <summary>X, API v2.</summary>
-internal sealed partial class XProvider(XConsent consent, XPublisher publisher, XTimeline timeline, XSettings settings) : IProvider, IAccountLimits
+internal sealed partial class XProvider(XConsent consent, XPublisher publisher, XTimeline timeline, XSettings settings)
+    : Network(Name, consent, publisher, timeline, string.IsNullOrWhiteSpace(settings.ClientId)
+        ? [$"{Section}:{nameof(settings.ClientId)}", $"{Section}:{nameof(settings.ClientSecret)}"] : []), IAccountLimits
 {
     public const string Name = "x";
     public const string Section = "Providers:X";
 
-    public string Id => Name;
-
-    public string DisplayName => "X";
-
-    public IReadOnlyList<string> MissingSettings { get; } =
-        string.IsNullOrWhiteSpace(settings.ClientId) ? [$"{Section}:{nameof(settings.ClientId)}", $"{Section}:{nameof(settings.ClientSecret)}"] : [];
-
-    public ProviderRules Rules { get; } = new(280, TextUnit.Weighted, UrlCounts: 23, BodyRequired: false, MaxMedia: 4, Link: false,
+    public override ProviderRules Rules { get; } = new(280, TextUnit.Weighted, UrlCounts: 23, BodyRequired: false, MaxMedia: 4, Link: false,
         MaxThreadParts: settings.Threads ? 24 : 0, FirstComment: settings.Threads, AltText: true)
     {
         MaxAlt = 1000,
@@ -49,49 +35,30 @@ internal sealed partial class XProvider(XConsent consent, XPublisher publisher, 
         ], MixedKinds: false),
     };
 
-    public JsonObject OptionsSchema { get; } = JsonNode.Parse("""
-        {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "additionalProperties": false,
-         "properties": {
-           "replySettings": {"enum": ["following", "mentionedUsers", "subscribers", "verified"], "description": "Who may answer; everyone when left out."},
-           "madeWithAi": {"type": "boolean", "description": "Says that the media were made with AI."},
-           "paidPartnership": {"type": "boolean", "description": "Says that somebody paid for the post."}}}
-        """)!.AsObject();
+    public override JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+        {"replySettings": {"enum": ["following", "mentionedUsers", "subscribers", "verified"], "description": "Who may answer; everyone when left out."},
+         "madeWithAi": {"type": "boolean", "description": "Says that the media were made with AI."},
+         "paidPartnership": {"type": "boolean", "description": "Says that somebody paid for the post."}}
+        """);
 
-    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    public override IReadOnlyList<BudgetRule> BudgetRules { get; } =
     [
         new BudgetRule("posts", BudgetScope.Profile, 100, TimeSpan.FromMinutes(15), BudgetKind.Rolling),
         new BudgetRule("appPosts", BudgetScope.App, 10_000, TimeSpan.FromDays(1), BudgetKind.Rolling),
     ];
 
-    public IConsent Consent => consent;
-
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => timeline;
-
-    public IAccountLimits AccountLimits => this;
+    public override IAccountLimits AccountLimits => this;
 
     public TimeSpan FreshFor => TimeSpan.FromDays(1);
 
-    public ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) =>
+    public override ProviderRules RulesOf(IReadOnlyDictionary<string, string> facts) =>
         settings.LongTextFor.Split(',', StringSplitOptions.TrimEntries).Contains(facts.GetValueOrDefault(XConsent.SubscriptionFact, ""))
             ? Rules with { MaxText = settings.LongText } : Rules;
 
     public async Task<IReadOnlyDictionary<string, string>?> ReadAsync(PublishTarget target, GrantTokens tokens, CancellationToken ct) =>
         (await consent.AccountAsync(tokens, ct)).Destination?.Facts;
 
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
-    {
-        List<Issue> issues = [];
-        var reader = new ObjectReader(options, "", issues);
-        reader.OneOf<XReplySettings>("replySettings");
-        reader.Boolean("madeWithAi");
-        reader.Boolean("paidPartnership");
-        reader.Finish();
-        return issues;
-    }
-
-    public IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
+    public override IReadOnlyList<Issue> CheckContent(DeliveryContent content, ProviderRules rules, Func<string, int> count)
     {
         List<Issue> issues = [];
         var (body, money) = (content.Body ?? "", CultureInfo.InvariantCulture);

@@ -10,7 +10,6 @@ internal sealed class XPublisher(XClient client, XFiles files, XTimeline timelin
 
     public Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return PartChain.PublishAsync(work,
             () => SayAsync(work, 0, work.Content.Body, work.Content.Media, null, ct), call => ReplyAsync(work, call, ct), ct);
     }
@@ -20,7 +19,7 @@ internal sealed class XPublisher(XClient client, XFiles files, XTimeline timelin
     {
         async Task<PublishOutcome?> FindAsync() =>
             await timeline.FindAfterAsync(work.Target, work.Tokens, call.Content.Body, call.Root.ProviderPostId!, ct)
-                is ReconcileOutcome.Found found ? new PublishOutcome.Published(found.ProviderPostId, found.Url, []) : null;
+                is ReconcileOutcome.Found found ? found.AsPublished() : null;
         if (call.Part.Status != PartStatus.Pending && await FindAsync() is { } earlier) return earlier;
         var outcome = await SayAsync(work, call.Part.Index, call.Content.Body, call.Content.Media, call.Parent.ProviderPostId, ct);
         return outcome is PublishOutcome.Rejected { Error.Code: DeliveryErrorCode.DuplicateContent } && await FindAsync() is { } known ? known : outcome;
@@ -43,14 +42,14 @@ internal sealed class XPublisher(XClient client, XFiles files, XTimeline timelin
                  [("replySettings", "reply_settings"), ("madeWithAi", "made_with_ai"), ("paidPartnership", "paid_partnership")])
             if (parent is null && work.Content.Options[ours] is { } value) post[theirs] = value.DeepClone();
 
-        if (parent is null && !(await work.MarkAsync(ct)).IsOpen) return new PublishOutcome.Retry(XClient.Errors.Unavailable());
-        work.CallStarts();
+        if (parent is not null) work.CallStarts();
+        else if (await XClient.Errors.MarkAsync(work, ct) is { } late) return late;
         var answer = await client.PostJsonAsync(client.At("/2/tweets"), post, work.Tokens.AccessToken, ct);
         if (XClient.UsedUpUntil(answer) is { } until) work.Learn(new LearnedBudget(0, until));
 
         // An id is a yes, whatever errors stand beside it.
         return answer.IsSuccess && answer.Body.Id("data", "id") is { } made
             ? new PublishOutcome.Published(made, timeline.UrlOf(work.Target, made), [])
-            : XClient.Waiting(answer, XClient.Errors.OfPublicCall(answer, XClient.ErrorOf(answer)));
+            : XClient.Errors.OfPublicCall(work, answer);
     }
 }

@@ -15,7 +15,6 @@ internal sealed partial class XTimeline(XClient client, XSettings settings) : IR
 
     public Task<ReconcileOutcome> ReconcileAsync(ReconcileWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
         return work.MarkedAt is { } marked
             ? Listing.FindAsync(marked, Skew, work.OwnedPostIds, MostPages, ReadAsync(work.Target, work.Tokens, work.Content.Body, ct))
             : Task.FromResult<ReconcileOutcome>(new ReconcileOutcome.Absent());

@@ -2,27 +2,20 @@ namespace PostMantis.Core.Providers.YouTube;
 
 /// <summary>Google's OAuth 2 with PKCE; consent is asked for each time, because only then a refresh token comes.</summary>
 internal sealed class YouTubeConsent(YouTubeClient client, YouTubeSettings settings, TimeProvider time)
-    : OAuthConsent(client, settings, YouTubeErrors.Common, time)
+    : OAuthConsent(client, settings, YouTubeErrors.All, time, new OAuthWay(
+        new Uri(settings.ConsentUrl, "/o/oauth2/v2/auth"), new Uri(settings.TokenUrl, "/token"), YouTubeSettings.Scopes)
+    {
+        Asked = [("access_type", "offline"), ("prompt", "consent")],
+    })
 {
     /// <summary>The fact that names the playlist of a channel's uploads.</summary>
     public const string UploadsFact = "uploads";
 
-    public override Uri ConsentPage => new(settings.ConsentUrl, "/o/oauth2/v2/auth");
-
-    protected override IReadOnlyList<string> Scopes => YouTubeSettings.Scopes;
-
-    protected override Uri TokenUrl => new(settings.TokenUrl, "/token");
-
-    protected override IEnumerable<(string Name, string? Value)> Asked => [("access_type", "offline"), ("prompt", "consent")];
-
     public override async Task<DestinationsOutcome> ListDestinationsAsync(GrantTokens tokens, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(tokens);
         var answer = await client.GetAsync("/youtube/v3/channels?part=snippet,contentDetails&mine=true", tokens.AccessToken, ct);
         // A person without a channel gets an answer without items, or with none in them.
-        if (!answer.IsSuccess || answer.Body is null || answer.Body.Text("kind") is null)
-            return new DestinationsOutcome.Failed(answer.IsSuccess
-                ? YouTubeErrors.Common.Unavailable(answer) : YouTubeErrors.Of(answer));
+        if (!answer.IsSuccess || answer.Body.Text("kind") is null) return Failed(answer, tokens);
         List<Destination> found = [];
         foreach (var channel in answer.Body.Objects("items") ?? [])
         {
@@ -36,10 +29,7 @@ internal sealed class YouTubeConsent(YouTubeClient client, YouTubeSettings setti
     }
 
     // In the form, not in the address: addresses are written down on the way.
-    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct)
-    {
-        ArgumentNullException.ThrowIfNull(tokens);
-        return client.PostFormAsync(new Uri(settings.TokenUrl, "/revoke"),
+    public override Task RevokeAsync(GrantTokens tokens, CancellationToken ct) =>
+        client.PostFormAsync(new Uri(settings.TokenUrl, "/revoke"),
             new Dictionary<string, string> { ["token"] = tokens.RefreshToken ?? tokens.AccessToken }, tokens.AllSecrets(), ct);
-    }
 }

@@ -5,19 +5,14 @@ namespace PostMantis.Core.Providers.YouTube;
 
 /// <summary>YouTube: one film a post, also a Short, with a thumbnail (docs/providers/youtube.md).</summary>
 internal sealed class YouTubeProvider(
-    YouTubeSettings settings, YouTubeConsent consent, YouTubePublisher publisher, YouTubeReconciler reconciler) : IProvider
+    YouTubeSettings settings, YouTubeConsent consent, YouTubePublisher publisher, YouTubeReconciler reconciler)
+    : Network(Name, consent, publisher, reconciler, settings.MissingClient(YouTubeSettings.Section))
 {
     public const string Name = "youtube";
     private const int MostTags = 500;
 
-    public string Id => Name;
-
-    public string DisplayName => "YouTube";
-
-    public IReadOnlyList<string> MissingSettings => settings.MissingClient(YouTubeSettings.Section);
-
     // The picture beside a film is its thumbnail.
-    public ProviderRules Rules { get; } = new(MaxText: 5000, TextUnit.Utf8Bytes, UrlCounts: null, BodyRequired: false,
+    public override ProviderRules Rules { get; } = new(MaxText: 5000, TextUnit.Utf8Bytes, UrlCounts: null, BodyRequired: false,
         MaxMedia: 2, Link: false, MaxThreadParts: 0, FirstComment: false, AltText: false)
     {
         ExcludedCharacters = "<>",
@@ -29,7 +24,7 @@ internal sealed class YouTubeProvider(
         ], Required: true),
     };
 
-    public JsonObject OptionsSchema { get; } = StrictOptions.Of("""
+    public override JsonObject OptionsSchema { get; } = StrictOptions.Of("""
         {"title": {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^[^<>]*[^<>\\s][^<>]*$",
            "description": "Title of the film, without < and >."},
          "privacyStatus": {"enum": ["public", "unlisted", "private"], "default": "public"},
@@ -42,18 +37,12 @@ internal sealed class YouTubeProvider(
         """, "title");
 
     // Google counts from midnight Pacific; any 24 hours are stricter, and right in every time zone.
-    public IReadOnlyList<BudgetRule> BudgetRules { get; } =
+    public override IReadOnlyList<BudgetRule> BudgetRules { get; } =
         [new BudgetRule("uploadsPerDay", BudgetScope.App, settings.UploadsPerDay, TimeSpan.FromDays(1), BudgetKind.Rolling)];
 
-    public IConsent Consent => consent;
-
-    public IPublisher Publisher => publisher;
-
-    public IReconciler Reconciler => reconciler;
-
-    public IReadOnlyList<Issue> CheckOptions(JsonObject options)
+    public override IReadOnlyList<Issue> CheckOptions(JsonObject options)
     {
-        var issues = StrictOptions.Check(OptionsSchema, options);
+        List<Issue> issues = [.. base.CheckOptions(options)];
         var tags = options.Texts("tags") ?? [];
         var length = tags.Sum(tag => tag.Length + (tag.Contains(' ', StringComparison.Ordinal) ? 2 : 0)) + Math.Max(0, tags.Count - 1);
         if (length > MostTags)

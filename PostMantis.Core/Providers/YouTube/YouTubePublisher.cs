@@ -18,16 +18,11 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestCheck = TimeSpan.FromMinutes(2);
 
-    // An attempt is called off after some time; a long upload comes back to the queue well before.
-    private static readonly TimeSpan Turn = TimeSpan.FromSeconds(30);
-
     public SettlementMode ModeOf(PublishTarget target, DeliveryContent content) => SettlementMode.Probe;
 
     public async Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct)
     {
-        ArgumentNullException.ThrowIfNull(work);
-        if (work.Content.Media.Any(item => !work.Files.ContainsKey(item.ArtifactId))
-            || work.Content.Media.Select(item => work.Files[item.ArtifactId]).FirstOrDefault(f => f.Kind == MediaKind.Video) is not { } film)
+        if (work.FilesOf(work.Content.Media)?.FirstOrDefault(file => file.Kind == MediaKind.Video) is not { } film)
             return new PublishOutcome.Rejected(ProviderErrors.MissingFile());
         if (!work.Handles.TryGetValue(VideoHandle, out var id))
         {
@@ -48,19 +43,18 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
 
     private async Task<(string? Id, PublishOutcome? Stop)> BringAsync(PublishWork work, PublishFile film, CancellationToken ct)
     {
-        var began = client.Stamp;
         var offset = 0L;
-        var session = work.Handles.TryGetValue(SessionHandle, out var saved) ? YouTubeSession.Of(saved) : null;
+        var session = work.Handles.TryGetValue(SessionHandle, out var saved) ? UploadPlace.Of(saved) : null;
         if (session is not null)
         {
-            switch (await uploads.ProbeAsync(session, work.Tokens.AccessToken, ct))
+            switch (await uploads.ProbeAsync(session, work.Tokens, ct))
             {
-                case YouTubeProgress.Done done:
-                    return (done.VideoId, null);
-                case YouTubeProgress.Wanted wanted:
+                case UploadProgress.Done done:
+                    return (done.Id, null);
+                case UploadProgress.Wanted wanted:
                     offset = wanted.Offset;
                     break;
-                case YouTubeProgress.Gone:
+                case UploadProgress.Gone:
                     // A session that is over may have ended with the last byte: then the film is on the channel.
                     var since = work.Handles.MomentOf(SinceHandle) ?? client.Now;
                     var listed = await uploads.FindAsync(work.Target, work.Content, work.Tokens, since, new HashSet<string>(), ct);
@@ -68,9 +62,9 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
                     if (listed is not ReconcileOutcome.NotListed) return (null, new PublishOutcome.Unconfirmed("session_gone"));
                     session = null;
                     break;
-                case YouTubeProgress.Said said:
-                    return (null, said.Answer.SaysNothing || said.Answer.IsSuccess
-                        ? new PublishOutcome.Processing(Again) : YouTubeErrors.Refusal(work, said.Answer, client.Now));
+                case UploadProgress.Said { Answer: var said }:
+                    return (null, YouTubeErrors.All.SaysNothing(said)
+                        ? new PublishOutcome.Processing(Again) : YouTubeErrors.All.BeforePublic(work, said));
             }
         }
         if (session is null)
@@ -78,36 +72,18 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
             if (!work.Handles.ContainsKey(SinceHandle))
                 await work.SaveMomentAsync(SinceHandle, client.Now, ct);
             var (started, answer) = await uploads.StartAsync(work, film, ct);
-            if (started is null)
-                return (null, answer.SaysNothing || answer.IsSuccess
-                    ? new PublishOutcome.Retry(YouTubeErrors.Common.Unavailable(answer), answer.Wait)
-                    : YouTubeErrors.Refusal(work, answer, client.Now));
+            if (started is null) return (null, YouTubeErrors.All.BeforePublic(work, answer));
             session = started;
             await work.SaveHandleAsync(SessionHandle, session.ToHandle(), ct);
         }
-        while (true)
+        return await uploads.SendAsync(work, session, film, offset, ct) switch
         {
-            var length = Math.Min((long)settings.ChunkGrains * YouTubeSettings.Grain, film.SizeBytes - offset);
-            var isLast = offset + length == film.SizeBytes;
-            // The last byte makes it public.
-            if (isLast) work.CallStarts();
-            switch (await uploads.SendAsync(session, film, offset, length, work.Tokens.AccessToken, ct))
-            {
-                case YouTubeProgress.Done done:
-                    return (done.VideoId, null);
-                case YouTubeProgress.Wanted wanted when wanted.Offset > offset && wanted.Offset < film.SizeBytes:
-                    offset = wanted.Offset;
-                    break;
-                case YouTubeProgress.Wanted or YouTubeProgress.Gone:
-                    return (null, new PublishOutcome.Processing(Again));
-                case YouTubeProgress.Said { Answer: var answer }:
-                    if (answer.SaysNothing || answer.IsSuccess)
-                        return (null, isLast ? YouTubeErrors.Common.OfPublicCall(answer, YouTubeErrors.Common.Unavailable(answer))
-                            : new PublishOutcome.Processing(Again));
-                    return (null, YouTubeErrors.Refusal(work, answer, client.Now));
-            }
-            if (client.Since(began) > Turn) return (null, new PublishOutcome.Processing(AtOnce));
-        }
+            UploadProgress.Done done => (done.Id, null),
+            UploadProgress.Paused => (null, new PublishOutcome.Processing(AtOnce)),
+            UploadProgress.Said said when said.IsOfLast || !YouTubeErrors.All.SaysNothing(said.Answer) =>
+                (null, YouTubeErrors.All.OfPublicCall(work, said.Answer)),
+            _ => (null, new PublishOutcome.Processing(Again)),
+        };
     }
 
     /// <summary>Null: the film can be seen, or nobody can tell any more that it cannot.</summary>
@@ -123,11 +99,11 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
             case "processed":
                 return null;
             case "failed":
-                return new PublishOutcome.Rejected(YouTubeErrors.OfVideo(status.Words("failureReason") ?? "failed", isRejected: false));
+                return new PublishOutcome.Rejected(YouTubeErrors.All.OfVideo(status.Words("failureReason") ?? "failed", isRejected: false));
             case "rejected":
-                return new PublishOutcome.Rejected(YouTubeErrors.OfVideo(status.Words("rejectionReason") ?? "rejected", isRejected: true));
+                return new PublishOutcome.Rejected(YouTubeErrors.All.OfVideo(status.Words("rejectionReason") ?? "rejected", isRejected: true));
             case "deleted":
-                return new PublishOutcome.Rejected(YouTubeErrors.OfVideo("deleted", isRejected: true));
+                return new PublishOutcome.Rejected(YouTubeErrors.All.OfVideo("deleted", isRejected: true));
             default:
                 if (waited >= settings.ProcessingPatience) return null;
                 var next = waited / 2 < Again ? Again : waited / 2 > LongestCheck ? LongestCheck : waited / 2;
@@ -144,13 +120,6 @@ internal sealed class YouTubePublisher(YouTubeClient client, YouTubeUploads uplo
             return;
         var answer = await client.UploadAsync(HttpMethod.Post,
             client.At($"/upload/youtube/v3/thumbnails/set?videoId={Uri.EscapeDataString(id)}"), new FileSlice(picture), work.Tokens.AccessToken, ct);
-        try
-        {
-            await work.SaveHandleAsync(answer.IsSuccess ? Set : Refused, answer.Code ?? "", ct);
-        }
-        catch (LeaseLostException)
-        {
-            // The film is public, and that must still be told.
-        }
+        await work.TrySaveHandleAsync(answer.IsSuccess ? Set : Refused, answer.Code ?? "", ct);
     }
 }

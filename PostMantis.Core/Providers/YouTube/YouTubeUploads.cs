@@ -4,39 +4,11 @@ using System.Text.Json.Nodes;
 
 namespace PostMantis.Core.Providers.YouTube;
 
-/// <summary>Where an upload stands.</summary>
-internal abstract record YouTubeProgress
-{
-    /// <summary>All bytes are there and the film has an id.</summary>
-    public sealed record Done(string VideoId) : YouTubeProgress;
-
-    /// <summary>The next byte that is wanted.</summary>
-    public sealed record Wanted(long Offset) : YouTubeProgress;
-
-    /// <summary>The session is no more.</summary>
-    public sealed record Gone : YouTubeProgress;
-
-    /// <summary>Anything else.</summary>
-    public sealed record Said(ProviderAnswer Answer) : YouTubeProgress;
-}
-
-/// <summary>The address of an upload and the size of what is uploaded, as a handle keeps them.</summary>
-internal sealed record YouTubeSession(Uri Url, long Size)
-{
-    public string ToHandle() => string.Create(CultureInfo.InvariantCulture, $"{Size} {Url.AbsoluteUri}");
-
-    public static YouTubeSession Of(string handle)
-    {
-        var words = handle.Split(' ', 2);
-        return new YouTubeSession(new Uri(words[1]), long.Parse(words[0], CultureInfo.InvariantCulture));
-    }
-}
-
 /// <summary>
 /// Resumable uploads. The address of the session is the handle: asked with no bytes, it tells how far the upload came, and
 /// after the last byte which film it became.
 /// </summary>
-internal sealed class YouTubeUploads(YouTubeClient client)
+internal sealed class YouTubeUploads(YouTubeClient client, YouTubeSettings settings)
 {
     private const int MostListed = 10;
 
@@ -44,7 +16,7 @@ internal sealed class YouTubeUploads(YouTubeClient client)
     private static readonly TimeSpan Skew = TimeSpan.FromSeconds(6);
 
     /// <summary>Asks for a session; nothing is on the channel yet.</summary>
-    public async Task<(YouTubeSession? Session, ProviderAnswer Answer)> StartAsync(PublishWork work, PublishFile film, CancellationToken ct)
+    public async Task<(UploadPlace? Session, ProviderAnswer Answer)> StartAsync(PublishWork work, PublishFile film, CancellationToken ct)
     {
         var options = work.Content.Options;
         var notify = (options.Flag("notifySubscribers") ?? true) ? "true" : "false";
@@ -57,25 +29,21 @@ internal sealed class YouTubeUploads(YouTubeClient client)
             });
         var answer = await client.SendAsync(request, work.Tokens.AllSecrets(), ct);
         return (answer.IsSuccess && ProviderText.Url(answer.Header("Location")) is { } url
-            ? new YouTubeSession(new Uri(url), film.SizeBytes) : null, answer);
+            ? new UploadPlace(new Uri(url), film.SizeBytes) : null, answer);
     }
 
-    /// <summary>Sends one stretch of the film.</summary>
-    public async Task<YouTubeProgress> SendAsync(
-        YouTubeSession session, PublishFile film, long offset, long length, string token, CancellationToken ct)
-    {
-        var content = new FileSlice(film, offset, length, TypeOf(film));
-        content.Headers.ContentRange = new(offset, offset + length - 1, session.Size);
-        return await PutAsync(session, content, token, ct);
-    }
+    /// <summary>Sends the film from an offset on.</summary>
+    public Task<UploadProgress> SendAsync(PublishWork work, UploadPlace session, PublishFile film, long offset, CancellationToken ct) =>
+        new UploadInStretches(client, _ => (long)settings.ChunkGrains * YouTubeSettings.Grain, (answer, _) => Read(answer, session.Size))
+            .SendAsync(work, session, film, offset, TokenFor(session, work.Tokens), ct, TypeOf(film));
 
     /// <summary>Asks how far the upload came, without sending anything of it.</summary>
-    public Task<YouTubeProgress> ProbeAsync(YouTubeSession session, string token, CancellationToken ct)
+    public async Task<UploadProgress> ProbeAsync(UploadPlace session, GrantTokens tokens, CancellationToken ct)
     {
-        var content = new ByteArrayContent([]);
-        content.Headers.TryAddWithoutValidation(
+        var nothing = new ByteArrayContent([]);
+        nothing.Headers.TryAddWithoutValidation(
             "Content-Range", string.Create(CultureInfo.InvariantCulture, $"bytes */{session.Size}"));
-        return PutAsync(session, content, token, ct);
+        return Read(await client.UploadAsync(HttpMethod.Put, session.Url, nothing, TokenFor(session, tokens), ct), session.Size);
     }
 
     /// <summary>
@@ -124,16 +92,15 @@ internal sealed class YouTubeUploads(YouTubeClient client)
     private static string TypeOf(PublishFile film) =>
         film.MimeType.StartsWith("video/", StringComparison.Ordinal) ? film.MimeType : "application/octet-stream";
 
-    private async Task<YouTubeProgress> PutAsync(YouTubeSession session, HttpContent content, string token, CancellationToken ct) =>
-        Read(await client.UploadAsync(HttpMethod.Put, session.Url, content, client.IsOurs(session.Url) ? token : null, ct), session.Size);
+    private string? TokenFor(UploadPlace session, GrantTokens tokens) => client.IsOurs(session.Url) ? tokens.AccessToken : null;
 
-    private static YouTubeProgress Read(ProviderAnswer answer, long size) => answer.Status switch
+    private static UploadProgress Read(ProviderAnswer answer, long size) => answer.Status switch
     {
-        HttpStatusCode.PermanentRedirect when answer.Header("Range") is not { } range => new YouTubeProgress.Wanted(0),
+        HttpStatusCode.PermanentRedirect when answer.Header("Range") is not { } range => new UploadProgress.Wanted(0),
         HttpStatusCode.PermanentRedirect => long.TryParse(answer.Header("Range")!.Split('-')[^1], NumberStyles.None,
-            CultureInfo.InvariantCulture, out var last) && last < size ? new YouTubeProgress.Wanted(last + 1) : new YouTubeProgress.Said(answer),
-        HttpStatusCode.OK or HttpStatusCode.Created when answer.Body.Id("id") is { } id => new YouTubeProgress.Done(id),
-        HttpStatusCode.NotFound or HttpStatusCode.Gone => new YouTubeProgress.Gone(),
-        _ => new YouTubeProgress.Said(answer),
+            CultureInfo.InvariantCulture, out var last) && last < size ? new UploadProgress.Wanted(last + 1) : new UploadProgress.Said(answer),
+        HttpStatusCode.OK or HttpStatusCode.Created when answer.Body.Id("id") is { } id => new UploadProgress.Done(id),
+        HttpStatusCode.NotFound or HttpStatusCode.Gone => new UploadProgress.Gone(),
+        _ => new UploadProgress.Said(answer),
     };
 }

@@ -1027,7 +1027,7 @@ export interface components {
         AttemptVerdict: "published" | "incomplete" | "rejected" | "retry" | "deferred" | "unconfirmed" | "released";
         /** @description Options of Bluesky. */
         BlueskyOptions: {
-            /** @description BCP 47 tags of the text's languages. */
+            /** @description BCP 47 tags of the text's languages, such as en or pt-BR. */
             languages?: string[];
             /** @description Title of the link card; the link's host when left out. */
             linkTitle?: string;

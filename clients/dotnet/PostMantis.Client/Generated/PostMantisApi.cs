@@ -5034,7 +5034,7 @@ namespace PostMantis.Client
     {
 
         /// <summary>
-        /// BCP 47 tags of the text's languages.
+        /// BCP 47 tags of the text's languages, such as en or pt-BR.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("languages")]
         public System.Collections.Generic.IReadOnlyList<string>? Languages { get; set; } = default!;
