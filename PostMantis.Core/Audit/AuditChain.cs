@@ -47,9 +47,7 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
             SELECT u.id AS user_id, coalesce(s.number, 0) AS number, coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AS last_id,
                 s.hash, e.id AS next_id
             FROM users u LEFT JOIN LATERAL (
-                (SELECT number, last_id, hash FROM audit_seals WHERE user_id = u.id ORDER BY number DESC LIMIT 1)
-                UNION ALL SELECT number, last_id, hash FROM audit_anchors WHERE user_id = u.id
-                ORDER BY number DESC LIMIT 1) s ON true
+                SELECT number, last_id, hash FROM audit_seals WHERE user_id = u.id ORDER BY number DESC LIMIT 1) s ON true
             CROSS JOIN LATERAL (SELECT id FROM audit_entries WHERE user_id = u.id
                 AND id > coalesce(s.last_id, '00000000-0000-0000-0000-000000000000') AND id < {before} ORDER BY id LIMIT 1) e
             LIMIT {MostUsers} FOR KEY SHARE OF u
@@ -107,7 +105,8 @@ public sealed class AuditChain(UnitOfWork unit, NpgsqlDataSource database, Secre
     {
         var (number, last, head, entries) = (anchor?.Number ?? 0, anchor?.LastId ?? Guid.Empty, anchor?.Hash ?? _start, 0L);
         var fault = anchor is null ? null : await FaultOfAsync(anchor, ct);
-        var links = _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId);
+        var dropped = number;
+        var links = _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId && s.Number > dropped);
         if (until is { } moment && Ids.Lowest(moment) is var end) links = links.Where(s => s.LastId < end);
         await foreach (var link in links.OrderBy(s => s.Number).AsAsyncEnumerable().WithCancellation(ct))
         {

@@ -100,7 +100,9 @@ public sealed partial class AuditRetention(UnitOfWork unit, MonthlyPartitions pa
         columns.Add(a => a.Hash);
         columns.Add(a => a.Before);
         columns.Add(a => a.Seal);
-        batch.Add("DELETE FROM audit_seals s USING audit_anchors a WHERE a.user_id = s.user_id AND s.number <= a.number");
+
+        // The last stays too: a version that knows of no anchors makes the next link from it.
+        batch.Add("DELETE FROM audit_seals s USING audit_anchors a WHERE a.user_id = s.user_id AND s.number < a.number");
     }
 
     [LoggerMessage(LogLevel.Information,

@@ -102,15 +102,16 @@ public sealed partial class Eraser(UnitOfWork unit, NpgsqlDataSource database, P
         var now = time.GetUtcNow();
         var last = await _db.AuditSeals.AsNoTracking().Where(s => s.UserId == userId)
             .OrderByDescending(s => s.Number).FirstOrDefaultAsync(ct);
-        var entries = await _db.AuditSeals.Where(s => s.UserId == userId).SumAsync(s => (long)s.Entries, ct);
         var anchor = await _db.AuditAnchors.AsNoTracking().SingleOrDefaultAsync(a => a.UserId == userId, ct);
+        var dropped = anchor?.Number ?? 0;
+        var entries = await _db.AuditSeals.Where(s => s.UserId == userId && s.Number > dropped).SumAsync(s => (long)s.Entries, ct);
         return new AuditTombstone
         {
             Id = Ids.New(now),
             ErasedAt = now,
-            Seals = last?.Number ?? anchor?.Number ?? 0,
+            Seals = last?.Number ?? 0,
             Entries = entries + (anchor?.Entries ?? 0),
-            Head = last?.Hash ?? anchor?.Hash,
+            Head = last?.Hash,
         };
     }
 
