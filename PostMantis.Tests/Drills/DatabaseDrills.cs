@@ -5,6 +5,7 @@ using PostMantis.Tests.Support;
 namespace PostMantis.Tests.Drills;
 
 /// <summary>What befalls the database, under load. Run by <c>ops/drill</c> or <c>./test --full</c>.</summary>
+[Collection(DrillsAlone.Name)]
 public sealed class DatabaseDrills(ITestOutputHelper output)
 {
     private const string Database = "drill";

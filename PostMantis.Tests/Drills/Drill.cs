@@ -15,6 +15,10 @@ namespace PostMantis.Tests.Drills;
 internal sealed class Drill : IAsyncDisposable
 {
     public const int Replicas = 2;
+
+    /// <summary>What is measured where publishing is not to stop.</summary>
+    public const string Pause = "nothing was published for at most";
+
     private const int Programs = 4;
     private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
@@ -49,11 +53,12 @@ internal sealed class Drill : IAsyncDisposable
     }
 
     /// <summary>Programs begin to send posts, each to two pages, under one key until it is accepted.</summary>
-    /// <param name="pace">How long each program rests after a post.</param>
+    /// <param name="pace">How long from one post of a program to its next.</param>
     /// <param name="faults">What the network does to the n-th post, such as <c>publish=rateLimited</c>.</param>
     public void Load(TimeSpan? pace = null, Func<int, string>? faults = null) => _load = Task.WhenAll(Enumerable.Range(0, Programs).Select(async program =>
     {
         var rest = pace ?? _pace;
+        var next = TimeProvider.System.GetUtcNow();
         while (!_over.IsCancellationRequested)
         {
             var n = Interlocked.Increment(ref _number);
@@ -61,7 +66,11 @@ internal sealed class Drill : IAsyncDisposable
             var body = $"{_name} {n}";
             if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages, faults?.Invoke(n) ?? ""), _key, body))
                 _sent.Enqueue(new Sent(body, pages, TimeProvider.System.GetTimestamp()));
-            if (rest > TimeSpan.Zero) await Task.Delay(rest, TimeProvider.System);
+
+            // By the clock, so that the pace is what was asked for; who was held up goes on from there.
+            var now = TimeProvider.System.GetUtcNow();
+            next = next + rest > now ? next + rest : now;
+            if (next > now) await Task.Delay(next - now, TimeProvider.System);
         }
     }));
 
@@ -83,6 +92,15 @@ internal sealed class Drill : IAsyncDisposable
             if (TimeProvider.System.GetElapsedTime(since) > _patience) throw new TimeoutException($"Nothing is published again. {Fleet[0]?.Output}");
             await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
         }
+    }
+
+    /// <summary>The longest time in which nothing was published, from <paramref name="since"/> until now.</summary>
+    public async Task<TimeSpan> LongestPauseAsync(DateTimeOffset since)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var moments = await AskAsync(World.Host, db => db.Deliveries.Where(d => d.PublishedAt > since)
+            .OrderBy(d => d.PublishedAt).Select(d => d.PublishedAt!.Value).ToListAsync());
+        return moments.Append(now).Zip(moments.Prepend(since), (later, earlier) => later - earlier).Max();
     }
 
     /// <summary>The programs stop; they may begin again.</summary>
@@ -178,9 +196,10 @@ internal sealed class Drill : IAsyncDisposable
         public List<string> Wrong { get; } = [];
 
         /// <summary>Prints the verdict and holds the drill to it.</summary>
-        public async Task PassAsync(ITestOutputHelper output, string happened, TimeSpan recovered)
+        /// <param name="measured">What <paramref name="recovered"/> is, where publishing did not stop.</param>
+        public async Task PassAsync(ITestOutputHelper output, string happened, TimeSpan recovered, string measured = "publishing again after")
         {
-            var line = string.Create(CultureInfo.InvariantCulture, $"drill {name}: {happened}; publishing again after {recovered.TotalSeconds:0.0} s; "
+            var line = string.Create(CultureInfo.InvariantCulture, $"drill {name}: {happened}; {measured} {recovered.TotalSeconds:0.0} s; "
                 + $"{Published} published, {Unknown} unknown, {Forgotten} forgotten as documented, {Lost} lost, {Doubled} doubled: "
                 + $"{(Lost + Doubled + Wrong.Count == 0 ? "PASSED" : "FAILED")}");
             output.WriteLine(line);
@@ -189,4 +208,11 @@ internal sealed class Drill : IAsyncDisposable
             Assert.True(Published + Unknown > 10, line);
         }
     }
+}
+
+/// <summary>Drills run one after the other and beside nothing else: they measure.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class DrillsAlone
+{
+    public const string Name = "Drills";
 }
