@@ -30,6 +30,20 @@ public sealed class ProductionStartTests(PostgresServer postgres)
     }
 
     [Fact]
+    public async Task Production_refuses_to_start_with_private_ranges_open_to_outbound_calls()
+    {
+        var (code, _, errors) = await StartAsync(new()
+        {
+            ["PublicUrl"] = "https://social.example.com",
+            ["Vault__MasterKeys__0__Id"] = "a",
+            ["Vault__MasterKeys__0__Value"] = _key,
+            ["Outbound__AllowedRanges__0"] = "10.0.0.0/8",
+        });
+        Assert.Equal(1, code);
+        Assert.Contains("Outbound:AllowedRanges must be empty in production", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Everything_that_is_wrong_is_said_at_once_and_no_value_with_it()
     {
         const string weak = "too-short-to-be-a-key";

@@ -62,6 +62,58 @@ public sealed class SessionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await laptop.GetAsync("/account")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("https://elsewhere.example/")]
+    [InlineData("//elsewhere.example/")]
+    [InlineData("/\\elsewhere.example/")]
+    [InlineData("/\t/elsewhere.example/")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("/a\r\nSet-Cookie: planted=1")]
+    public async Task No_form_sends_a_browser_elsewhere(string elsewhere)
+    {
+        using var browser = new Browser(_host.Address);
+        var signedIn = await SignInAsync(browser, new KeyValuePair<string, string>("returnUrl", elsewhere));
+        var answers = new List<HttpResponseMessage> { signedIn };
+        foreach (var (action, field) in new[] { ("/theme", "theme"), ("/brand", "brand") })
+            answers.Add(await browser.SubmitToAsync("/account", action, [new(field, ""), new("returnUrl", elsewhere)]));
+        foreach (var answer in answers)
+        {
+            Assert.Equal(HttpStatusCode.Found, answer.StatusCode);
+            Assert.Equal(new Uri(_host.Address, "/"), new Uri(_host.Address, answer.Headers.Location!));
+        }
+        Assert.DoesNotContain("planted", browser.Cookies.Keys);
+    }
+
+    [Fact]
+    public async Task A_cookie_that_was_planted_before_sign_in_is_not_the_session_after_it()
+    {
+        using var thief = new Browser(_host.Address);
+        await SignInAsync(thief);
+        var planted = thief.Cookies[Cookie];
+
+        // Somebody signs in with the thief's cookie in their browser.
+        using var victim = new Browser(_host.Address);
+        victim.Cookies[Cookie] = planted;
+        await SignInAsync(victim);
+        Assert.NotEqual(planted, victim.Cookies[Cookie]);
+        Assert.Equal(HttpStatusCode.OK, (await victim.GetAsync("/account")).StatusCode);
+        Assert.Equal(HttpStatusCode.Redirect, (await thief.GetAsync("/account")).StatusCode);
+    }
+
+    [Fact]
+    public async Task What_ends_a_session_ends_it_on_every_replica()
+    {
+        await using var other = await PostMantisHost.StartAsync(
+            new Dictionary<string, string?> { ["SignIn:RefusalTakes"] = "00:00:00" }, connectionString: _host.ConnectionString);
+        using var browser = new Browser(_host.Address);
+        await SignInAsync(browser);
+        using var there = new Browser(other.Address);
+        there.Cookies[Cookie] = browser.Cookies[Cookie];
+        Assert.Equal(HttpStatusCode.OK, (await there.GetAsync("/account")).StatusCode);
+        await browser.SubmitAsync("/sign-out", "sign-out", []);
+        Assert.Equal(HttpStatusCode.Redirect, (await there.GetAsync("/account")).StatusCode);
+    }
+
     [Fact]
     public async Task A_cookie_opens_no_API_and_a_key_opens_no_page()
     {

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Xml.Linq;
 using PostMantis.Core.Common;
+using PostMantis.Core.Vault;
 using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Architecture;
@@ -62,6 +63,25 @@ public sealed class ReferenceRuleTests
             ["Posts.SeesInBody", "Posts.SeesInField", "Posts.SeesInLambda", "Providers.First.SeesOtherNetwork",
                 "Providers.Shared"],
             users.Order());
+    }
+
+    [Fact]
+    public void Sealed_secrets_are_opened_by_what_publishes_renews_or_signs_and_by_nothing_that_answers()
+    {
+        string[] openers =
+        [
+            "Access.SecondSteps", "Audit.AuditChain", "Connections.ConnectionSessions", "Connections.GrantStore",
+            "Deliveries.ProfileDisconnector", "Webhooks.WebhookEndpoints", "Webhooks.WebhookRunner", "Webhooks.WebhookSigner",
+        ];
+        Assert.Equal(openers, Openers(_core).Where(name => !name.StartsWith("Vault.", StringComparison.Ordinal)));
+        Assert.Empty(Openers(typeof(Api.Operations.OperatorCommands).Assembly));
+        Assert.Empty(Openers(typeof(PostMantis.Web.Shared.SecurityStatements).Assembly));
+
+        static IEnumerable<string> Openers(Assembly assembly) => TypeUses.Of(assembly, _core)
+            .Where(use => use.Used == typeof(OpenedSecret)).Select(use => Outermost(use.User).FullName!["PostMantis.Core.".Length..])
+            .Distinct().Order(StringComparer.Ordinal);
+
+        static Type Outermost(Type type) => type.DeclaringType is { } outer ? Outermost(outer) : type;
     }
 
     private static IEnumerable<string> Items(string project, string kind) =>

@@ -14,10 +14,13 @@ internal static class TypeUses
         .Select(field => (OpCode)field.GetValue(null)!)
         .ToDictionary(code => code.Value & 0xFFFF);
 
-    public static IEnumerable<(Type User, Type Used)> Within(Assembly assembly) =>
+    public static IEnumerable<(Type User, Type Used)> Within(Assembly assembly) => Of(assembly, assembly);
+
+    /// <summary>Which types of an assembly use which of another.</summary>
+    public static IEnumerable<(Type User, Type Used)> Of(Assembly assembly, Assembly other) =>
         from user in assembly.GetTypes()
         from used in Mentioned(user).SelectMany(Parts).Distinct()
-        where used.Assembly == assembly
+        where used.Assembly == other
         select (user, used);
 
     private static IEnumerable<Type?> Mentioned(Type type)

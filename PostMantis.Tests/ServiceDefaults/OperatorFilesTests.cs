@@ -35,6 +35,12 @@ public sealed partial class OperatorFilesTests
             Assert.Empty(told.Except(instruments.Select(i => i.Name)));
         }
 
+        // A query that asks for a bound asks for one that is counted.
+        var bounds = files.Append(page).SelectMany(text => Bound().Matches(text)).ToList();
+        Assert.True(bounds.Count >= 6);
+        Assert.All(bounds, asked => Assert.Contains(double.Parse(asked.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture),
+            ((Histogram<double>)instruments.Single(i => Names(i).Contains(asked.Groups[1].Value))).Advice!.HistogramBucketBoundaries!));
+
         // What an alert leads to is written down.
         var alerts = files.SelectMany(text => Runbook().Matches(text)).Select(m => m.Groups[1].Value).Distinct().ToList();
         Assert.True(alerts.Count >= 10);
@@ -101,6 +107,9 @@ public sealed partial class OperatorFilesTests
 
     [GeneratedRegex(@"`(postmantis\.(?:posts|delivery|drift|queue|connections|webhook|vault)\.[a-z_.]+)`")]
     private static partial Regex Metric();
+
+    [GeneratedRegex(@"(postmantis_[a-z_]+_bucket)\{le=\\?""([0-9.]+)")]
+    private static partial Regex Bound();
 
     [GeneratedRegex(@"runbook: docs/slo\.md#([a-z-]+)")]
     private static partial Regex Runbook();
