@@ -17,7 +17,7 @@ internal static class WorkersSetup
         services.AddOptions<HostOptions>().Configure<IOptions<DeliveryOptions>>((host, deliveries) =>
             host.ShutdownTimeout = (deliveries.Value.StopWithin * 2) + _toClose);
 
-        services.AddHostedService<StartupRest>();
+        services.AddHostedService<MemoryRest>();
 
         // Stopped in reverse: the heartbeat outlives what it holds.
         services.AddHostedService<HeartbeatWorker>();
