@@ -98,6 +98,19 @@ internal sealed class Stage : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
+    /// <summary>Bytes of every table of ours with its indexes, partitions under the name of their table.</summary>
+    public async Task<IReadOnlyDictionary<string, long>> SizesAsync()
+    {
+        await using var command = Source.CreateCommand("""
+            SELECT coalesce(pg_partition_root(c.oid), c.oid)::regclass::text, sum(pg_total_relation_size(c.oid))::bigint
+            FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace GROUP BY 1
+            """);
+        await using var rows = await command.ExecuteReaderAsync();
+        Dictionary<string, long> sizes = [];
+        while (await rows.ReadAsync()) sizes[rows.GetString(0)] = rows.GetInt64(1);
+        return sizes;
+    }
+
     public async Task<IReadOnlyList<double>> NumbersAsync(string sql)
     {
         await using var command = Source.CreateCommand(sql);
