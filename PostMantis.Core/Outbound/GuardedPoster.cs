@@ -45,21 +45,15 @@ public sealed class GuardedPoster : IDisposable
 
     /// <summary>Sends once; the answer's body has not been read.</summary>
     /// <exception cref="OutboundRefusedException">The address may not be called.</exception>
-    /// <exception cref="HttpRequestException">Nobody answered.</exception>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
+    /// <exception cref="HttpRequestException">Nobody answered; or, with an <see cref="OutboundRefusedException"/> inside, what
+    /// the name leads to may not be called.</exception>
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(request);
         if (_guard.Refusal(request.RequestUri!) is { } refusal) throw new OutboundRefusedException(refusal);
         if (request.RequestUri!.Scheme == Uri.UriSchemeHttps)
             (request.Version, request.VersionPolicy) = (HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower);
-        try
-        {
-            return await _client.SendAsync(request, ct);
-        }
-        catch (HttpRequestException e) when (e.InnerException is OutboundRefusedException refused)
-        {
-            throw new OutboundRefusedException(refused.Message);
-        }
+        return _client.SendAsync(request, ct);
     }
 
     public void Dispose()

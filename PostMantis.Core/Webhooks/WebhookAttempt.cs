@@ -38,7 +38,7 @@ public enum WebhookError
     EventExpired,
 }
 
-/// <summary>One HTTP try of a message.</summary>
+/// <summary>One HTTP try of a message. One that delivers it at once has no row: see <see cref="FirstTry"/>.</summary>
 public sealed class WebhookAttempt
 {
     public Guid Id { get; init; }

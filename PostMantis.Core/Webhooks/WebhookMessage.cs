@@ -53,9 +53,34 @@ public sealed class WebhookMessage
     public int? LastStatusCode { get; init; }
     public DateTimeOffset? DeliveredAt { get; init; }
 
+    /// <summary>When the attempt began that delivered it at the first try; null: its attempts have rows of their own.</summary>
+    public DateTimeOffset? FirstTryAt { get; init; }
+
+    /// <summary>That attempt.</summary>
+    public FirstTry? FirstTry { get; init; }
+
     /// <summary>The replay that asked for it last.</summary>
     public Guid? ReplayId { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>The attempt that is kept here, as one among others.</summary>
+    public WebhookAttempt? FirstAttempt => FirstTry is not { } kept || FirstTryAt is not { } at ? null : new WebhookAttempt
+    {
+        Id = Id,
+        UserId = UserId,
+        EndpointId = EndpointId,
+        MessageId = Id,
+        Number = 1,
+        Url = kept.Url,
+        StartedAt = at,
+        DurationMs = kept.DurationMs,
+        StatusCode = kept.StatusCode,
+        HttpVersion = kept.HttpVersion,
+        AnswerHead = kept.AnswerHead,
+        AnswerBody = kept.AnswerBody,
+        Signatures = kept.Signatures,
+        Traceparent = kept.Traceparent,
+    };
 
     internal sealed class Configuration : IEntityTypeConfiguration<WebhookMessage>
     {
@@ -65,6 +90,8 @@ public sealed class WebhookMessage
                 "(status = 'pending') = (next_attempt_at IS NOT NULL)"));
             message.Property(m => m.Status).HasConversion<SnakeCase<MessageStatus>>();
             message.Property(m => m.LastError).HasConversion<SnakeCase<WebhookError>>();
+            message.Property(m => m.FirstTry).AsJson().HasColumnType("json");
+            message.Ignore(m => m.FirstAttempt);
             message.HasKey(m => new { m.EndpointId, m.Id });
             message.HasIndex(m => new { m.Lane, m.NextAttemptAt, m.Sequence }).HasFilter("status = 'pending'")
                 .HasDatabaseName("ix_webhook_messages_due");

@@ -61,6 +61,9 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
     public const int MostCounted = 10_000;
 
     private const int LatestAttempts = 500;
+
+    // So that a long queue in front of what was delivered is not walked through.
+    private const int MostMessagesLookedAt = 5_000;
     private const int MostAttempts = 100;
     private const int MostReplays = 5;
 
@@ -113,8 +116,15 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
             CROSS JOIN LATERAL (
                 SELECT (count(*) FILTER (WHERE error IS NULL))::int AS succeeded,
                     (count(*) FILTER (WHERE error IS NOT NULL))::int AS failed, max(started_at) AS last_attempt_at
-                FROM (SELECT error, started_at FROM webhook_attempts WHERE endpoint_id = w.id AND id >= {since}
-                    ORDER BY id DESC LIMIT {LatestAttempts}) latest) a
+                FROM (
+                    (SELECT error, started_at FROM webhook_attempts WHERE endpoint_id = w.id AND id >= {since}
+                    ORDER BY id DESC LIMIT {LatestAttempts})
+                    UNION ALL (
+                    SELECT NULL, first_try_at FROM (
+                        SELECT first_try_at FROM webhook_messages WHERE endpoint_id = w.id AND id >= {since}
+                        ORDER BY id DESC LIMIT {MostMessagesLookedAt}) told
+                    WHERE first_try_at IS NOT NULL LIMIT {LatestAttempts})
+                    ORDER BY started_at DESC LIMIT {LatestAttempts}) latest) a
             CROSS JOIN LATERAL (
                 SELECT count(*)::int AS waiting, min(next_attempt_at) AS next_attempt_at
                 FROM (SELECT p.next_attempt_at FROM generate_series(0, w.slots - 1) n CROSS JOIN LATERAL (
@@ -153,6 +163,7 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
             .SingleOrDefaultAsync(e => e.Id == message.EventId && e.UserId == caller.UserId, ct);
         var attempts = await db.WebhookAttempts.AsNoTracking().Where(a => a.MessageId == messageId)
             .OrderByDescending(a => a.Id).Take(MostAttempts).ToListAsync(ct);
+        if (message.FirstAttempt is { } first) attempts.Add(first);
         return new MessageDetail(message, happened is null ? null : EventResource.From(happened, message.Sequence), attempts);
     }
 
@@ -169,7 +180,8 @@ public sealed class WebhookReader(PostMantisDb db, TimeProvider time)
         var attempts = (await db.WebhookAttempts.AsNoTracking().Where(a => ids.Contains(a.MessageId))
             .OrderBy(a => a.Id).ToListAsync(ct)).ToLookup(a => a.MessageId);
         return told.ConvertAll(m =>
-            new PostMessage(m.Message, m.Name, m.CreatedAt, m.DeliveryId, [.. attempts[m.Message.Id]]));
+            new PostMessage(m.Message, m.Name, m.CreatedAt, m.DeliveryId,
+                m.Message.FirstAttempt is { } first ? [first, .. attempts[m.Message.Id]] : [.. attempts[m.Message.Id]]));
     }
 
     /// <summary>The latest replays of an endpoint.</summary>

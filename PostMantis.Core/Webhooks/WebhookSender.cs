@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Options;
 using PostMantis.Core.Common;
 using PostMantis.Core.Outbound;
@@ -12,6 +13,9 @@ namespace PostMantis.Core.Webhooks;
 internal sealed record WebhookOutcome(DueMessage Message, WebhookTarget Endpoint, WebhookAttempt Attempt, TimeSpan? RetryAfter)
 {
     public bool IsDelivered => Attempt.Error is null;
+
+    /// <summary>Delivered, and nothing was known of an attempt before.</summary>
+    public bool IsFirstTry => IsDelivered && Message.Attempts == 0;
     public DateTimeOffset EndedAt => Attempt.StartedAt.AddMilliseconds(Attempt.DurationMs);
 }
 
@@ -34,17 +38,21 @@ internal sealed class WebhookSender(
         var started = time.GetTimestamp();
         ActivityContext.TryParse(message.Traceparent, null, out var parent);
         using var activity = WebhookTelemetry.Source.StartActivity("webhook attempt", ActivityKind.Client, parent);
-        activity?.SetTag("postmantis.event.id", message.EventId.ToString())
-            .SetTag("postmantis.event.type", message.Type)
-            .SetTag("postmantis.webhook.endpoint.id", endpoint.Id.ToString())
-            .SetTag("postmantis.webhook.message.id", message.Id.ToString())
-            .SetTag("postmantis.attempt.number", message.Attempts + 1);
+        var isTold = activity?.IsAllDataRequested == true;
+        if (isTold)
+        {
+            activity!.SetTag("postmantis.event.id", message.EventId.ToString())
+                .SetTag("postmantis.event.type", message.Type)
+                .SetTag("postmantis.webhook.endpoint.id", endpoint.Id.ToString())
+                .SetTag("postmantis.webhook.message.id", message.Id.ToString())
+                .SetTag("postmantis.attempt.number", message.Attempts + 1);
+        }
         var traceparent = activity?.Id ?? message.Traceparent;
         var answer = message.Body is { } body
             ? await PostAsync(endpoint, signer, message, body, now, traceparent, timeout, stopping)
             : new Answer(WebhookError.EventExpired);
         var duration = time.GetElapsedTime(started);
-        activity?.SetTag("http.response.status_code", answer.StatusCode);
+        if (isTold) activity!.SetTag("http.response.status_code", answer.StatusCode);
         if (answer.Error is { } error) activity?.SetStatus(ActivityStatusCode.Error, CamelCase.Of(error));
         telemetry.Attempted(answer.Error, duration);
         if (answer.Error is null) telemetry.Delivered(now + duration - message.HappenedAt);
@@ -68,7 +76,8 @@ internal sealed class WebhookSender(
         }, answer.RetryAfter);
     }
 
-    private async Task<Answer> PostAsync(WebhookTarget endpoint, WebhookSigner signer, DueMessage message,
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Answer> PostAsync(WebhookTarget endpoint, WebhookSigner signer, DueMessage message,
         ReadOnlyMemory<byte> body, DateTimeOffset now, string? traceparent, CancellationToken timeout, CancellationToken stopping)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, endpoint.Url) { Content = new ReadOnlyMemoryContent(body) };
@@ -99,7 +108,7 @@ internal sealed class WebhookSender(
         {
             return new Answer(WebhookError.Timeout);
         }
-        catch (OutboundRefusedException)
+        catch (Exception e) when ((e as HttpRequestException)?.InnerException is OutboundRefusedException || e is OutboundRefusedException)
         {
             return new Answer(WebhookError.AddressRefused);
         }

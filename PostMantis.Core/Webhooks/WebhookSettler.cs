@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -12,7 +13,7 @@ using PostMantis.Core.Queue;
 namespace PostMantis.Core.Webhooks;
 
 /// <summary>
-/// Stores outcomes in sets: attempts, messages, the health of endpoints, and which lanes are left, in one transaction of two
+/// Stores outcomes in sets: messages, attempts, the health of endpoints, and which lanes are left, in one transaction of two
 /// round trips. What disables an endpoint, and the event that tells of it, commits with the attempt that was the cause.
 /// </summary>
 internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWriter events, AuditLog audit, WakeUp wakeUp,
@@ -34,6 +35,19 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
             AS s(id, endpoint_id, status, tries, was, next_attempt_at, started_at, error, status_code, delivered_at)
         WHERE m.endpoint_id = s.endpoint_id AND m.id = s.id AND m.status = 'pending'
             AND (s.status = 'delivered' OR m.attempts = s.was)
+        """;
+
+    // Delivered at the first try: the message tells all of it.
+    private const string FirstTriesSql = """
+        UPDATE webhook_messages m SET status = 'delivered', attempts = 1, next_attempt_at = NULL, last_attempt_at = s.at,
+            last_status_code = s.status_code, delivered_at = s.delivered_at, first_try_at = s.at, first_try = s.first_try
+        FROM unnest($1, $2, $3, $4, $5, $6) AS s(id, endpoint_id, at, status_code, delivered_at, first_try)
+        WHERE m.endpoint_id = s.endpoint_id AND m.id = s.id AND m.status = 'pending' AND m.attempts = 0
+        """;
+
+    private const string KeptSql = """
+        SELECT s.attempt_id FROM unnest($1, $2, $3, $4) AS s(attempt_id, id, endpoint_id, at)
+        JOIN webhook_messages m ON m.endpoint_id = s.endpoint_id AND m.id = s.id AND m.first_try_at = s.at
         """;
 
     private const string RecoveredSql = """
@@ -107,8 +121,9 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
     private async Task StoreAsync(List<WebhookOutcome> outcomes, DateTimeOffset now, CancellationToken ct)
     {
         await using var writes = unit.Batch();
-        WriteAttempts(writes, outcomes);
-        WriteMessages(writes, outcomes);
+        var (first, others) = (outcomes.FindAll(o => o.IsFirstTry), outcomes.FindAll(o => !o.IsFirstTry));
+        if (others.Count > 0) WriteAttempts(writes, others);
+        var kept = first.Count > 0 ? WriteFirstTries(writes, first) : null;
         var seen = outcomes.GroupBy(o => o.Endpoint.Id)
             .Select(g => Health.Of(g.Key, [.. g.OrderBy(o => o.EndedAt)])).OrderBy(h => h.EndpointId).ToList();
         var (recovered, failed) = (seen.FindAll(h => h.Failed is null), seen.FindAll(h => h.Failed is not null));
@@ -132,6 +147,7 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
                 }
             }
         }
+        if (kept?.RecordsAffected < first.Count) await StoreOthersAsync(first, ct);
         var gone = failed.Where(h => h.Failed is { Attempt.Error: WebhookError.Gone }).Select(h => h.EndpointId).ToHashSet();
         if (gone.Count > 0 || ill.Count > 0) await DisableAsync(gone, [.. ill], now, ct);
         if (wellAgain.Count == 0) return;
@@ -139,6 +155,40 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         // They answered again: what was kept back by their circuit goes at once.
         await WebhookLanes.WakeAsync(unit, wellAgain, now, ct);
         unit.AfterCommit(() => wakeUp.Signal(WorkKind.Webhook));
+    }
+
+    // Meanwhile somebody else had an attempt of the message; or these were stored, and what was lost is the answer.
+    private async Task StoreOthersAsync(List<WebhookOutcome> first, CancellationToken ct)
+    {
+        HashSet<Guid> kept = [];
+        await using (var look = unit.Batch())
+        {
+            var columns = new SqlColumns<WebhookOutcome>(look.Add(KeptSql), first);
+            columns.Add(o => o.Attempt.Id);
+            columns.Add(o => o.Message.Id);
+            columns.Add(o => o.Endpoint.Id);
+            columns.Add(o => o.Attempt.StartedAt);
+            await using var rows = await look.ReadAsync(ct);
+            while (await rows.ReadAsync(ct)) kept.Add(rows.GetGuid(0));
+        }
+        var others = first.FindAll(o => !kept.Contains(o.Attempt.Id));
+        if (others.Count == 0) return;
+        await using var writes = unit.Batch();
+        WriteAttempts(writes, others);
+        await writes.RunAsync(ct);
+    }
+
+    private static NpgsqlBatchCommand WriteFirstTries(SqlBatch batch, List<WebhookOutcome> outcomes)
+    {
+        var command = batch.Add(FirstTriesSql);
+        var columns = new SqlColumns<WebhookOutcome>(command, outcomes);
+        columns.Add(o => o.Message.Id);
+        columns.Add(o => o.Endpoint.Id);
+        columns.Add(o => o.Attempt.StartedAt);
+        columns.Add(o => o.Attempt.StatusCode);
+        columns.Add(o => o.EndedAt);
+        columns.JsonText(o => JsonSerializer.Serialize(FirstTry.Of(o.Attempt), Json.Options));
+        return command;
     }
 
     private static void WriteAttempts(SqlBatch batch, List<WebhookOutcome> outcomes)
@@ -159,6 +209,7 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         columns.Add(o => o.Attempt.AnswerBody);
         columns.Add(o => o.Attempt.Signatures);
         columns.Add(o => o.Attempt.Traceparent);
+        WriteMessages(batch, outcomes);
     }
 
     private static void WriteMessages(SqlBatch batch, List<WebhookOutcome> outcomes)

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Collections.Frozen;
+using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -9,7 +11,8 @@ internal static partial class WebhookText
 {
     private const string Hidden = "[hidden]";
     private const int MostHeaderLength = 200;
-    private static readonly string[] _heads = ["Content-Type", "Content-Length", "Retry-After", "Location", "Server", "Date", "X-Request-Id"];
+    private static readonly FrozenSet<string> _heads = FrozenSet.Create(StringComparer.OrdinalIgnoreCase,
+        "Content-Type", "Content-Length", "Retry-After", "Location", "Server", "Date", "X-Request-Id");
     private static readonly SearchValues<char> _plain =
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c), '\n', '\t']);
 
@@ -31,17 +34,22 @@ internal static partial class WebhookText
     public static string? Head(HttpResponseMessage answer)
     {
         var lines = new StringBuilder();
-        var (head, content) = (answer.Headers.NonValidated, answer.Content.Headers.NonValidated);
-        if (head.Count + content.Count == 0) return null;
-        foreach (var name in _heads)
+        Add(lines, answer.Headers.NonValidated);
+        Add(lines, answer.Content.Headers.NonValidated);
+        return lines.Length == 0 ? null : lines.ToString();
+    }
+
+    private static void Add(StringBuilder lines, HttpHeadersNonValidated headers)
+    {
+        foreach (var (name, values) in headers)
         {
-            if (!head.TryGetValues(name, out var values) && !content.TryGetValues(name, out values)) continue;
+            if (!_heads.Contains(name)) continue;
             var value = Clean(values.ToString());
-            if (name == "Location") value = Uri.TryCreate(value, UriKind.Absolute, out var location) ? Url(location) : Hidden;
+            if (name.Equals("Location", StringComparison.OrdinalIgnoreCase))
+                value = Uri.TryCreate(value, UriKind.Absolute, out var location) ? Url(location) : Hidden;
             if (lines.Length > 0) lines.Append('\n');
             lines.Append(name).Append(": ").Append(Redact(value.Length > MostHeaderLength ? value[..MostHeaderLength] + " …" : value));
         }
-        return lines.Length == 0 ? null : lines.ToString();
     }
 
     /// <summary>An address without the values of its query, which are where people put keys.</summary>

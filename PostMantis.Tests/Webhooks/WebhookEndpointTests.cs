@@ -117,6 +117,98 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_arrives_at_once_is_kept_in_its_message_and_told_like_any_attempt()
+    {
+        const string parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        var id = (await _world.EndpointAsync("/first?key=abc")).EndpointId;
+        _world.Receiver.Answer("/first", 202, body: "token=abcdefgh, thanks 🐝");
+        await _world.HappenAsync(traceparent: parent);
+        var now = _world.Host.Clock.GetUtcNow();
+        var began = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond));
+        await _world.SendAsync();
+        var message = await _world.MessageAsync();
+        Assert.Equal(0, await _world.Host.InDatabaseAsync(db => db.WebhookAttempts.CountAsync()));
+        async Task<MessageDetail> DetailAsync() => await _world.ReadAsync(r => r.MessageAsync(_world.Person, message.Id, default));
+        var first = Assert.Single((await DetailAsync()).Attempts);
+        Assert.Equal((1, began, 202, null, "1.1", 1), (first.Number, first.StartedAt, first.StatusCode, first.Error, first.HttpVersion, first.Signatures));
+        Assert.EndsWith("/first?key=[hidden]", first.Url, StringComparison.Ordinal);
+        Assert.Equal("token=[hidden], thanks 🐝", first.AnswerBody);
+        Assert.Contains("Date: ", first.AnswerHead, StringComparison.Ordinal);
+        Assert.Equal(_world.Receiver.Received[0].Headers["traceparent"], first.Traceparent);
+        Assert.Equal((message.LastAttemptAt, message.LastStatusCode, message.DeliveredAt!.Value - began),
+            (first.StartedAt, first.StatusCode, TimeSpan.FromMilliseconds(first.DurationMs)));
+
+        // What comes of it later leaves it as it was.
+        _world.Host.Clock.Advance(TimeSpan.FromMinutes(1));
+        _world.Receiver.Answer("/first", 500);
+        await _world.EndpointsAsync(e => e.ResendAsync(_world.Person, message.Id, default));
+        await _world.SendAsync();
+        _world.Receiver.Answer("/first", 200);
+        await _world.PassAsync(TimeSpan.FromMinutes(1));
+        var attempts = (await DetailAsync()).Attempts;
+        Assert.Equal([(3, 200), (2, 500), (1, 202)], attempts.Select(a => (a.Number, a.StatusCode!.Value)));
+        Assert.Equivalent(first, attempts[^1]);
+        var health = (await _world.ReadAsync(r => r.HealthAsync(_world.Person, [id], default)))[id];
+        Assert.Equal((2, 1, attempts[0].StartedAt), (health.Succeeded, health.Failed, health.LastAttemptAt));
+    }
+
+    [Fact]
+    public async Task A_first_success_beside_another_attempt_is_kept_too_and_one_that_is_stored_twice_counts_once()
+    {
+        await _world.EndpointAsync();
+        var others = true;
+        _world.Receiver.On("/", async (_, _) =>
+        {
+            // Who had the slot before files a failure late.
+            if (others) await _world.Host.InDatabaseAsync(db => db.WebhookMessages.ExecuteUpdateAsync(m => m.SetProperty(x => x.Attempts, 1)));
+        });
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        var message = await _world.MessageAsync();
+        Assert.Equal((MessageStatus.Delivered, 2, null), (message.Status, message.Attempts, message.FirstTry));
+        Assert.Single(await _world.AttemptsAsync());
+
+        others = false;
+        await _world.HappenAsync();
+        await _world.SendAsync();
+        var stored = (await _world.MessagesAsync())[^1];
+        var endpoint = await _world.StoredAsync(stored.EndpointId);
+        var settlement = new WebhookSettlement(new WebhookOutcome(
+            new DueMessage
+            {
+                Id = stored.Id,
+                EventId = stored.EventId,
+                Sequence = stored.Sequence,
+                Type = stored.Type,
+                Attempts = 0,
+                Tries = 0,
+                DueAt = stored.CreatedAt,
+                CreatedAt = stored.CreatedAt,
+                Body = null,
+                HappenedAt = stored.CreatedAt,
+                Traceparent = null,
+            },
+            new WebhookTarget
+            {
+                Id = endpoint.Id,
+                UserId = endpoint.UserId,
+                Url = new Uri(endpoint.Url),
+                ShownUrl = endpoint.Url,
+                IsDisabled = false,
+                Secret = null,
+                PreviousSecret = null,
+                PreviousSecretEndsAt = null,
+                Failures = 0,
+                RetryAt = null,
+            }, stored.FirstAttempt!, null), null);
+
+        // The answer to its commit was lost.
+        await _world.Host.Services.GetRequiredService<WebhookSettleQueue>().AddAsync(settlement);
+        Assert.Equal(2, (await _world.AttemptsAsync()).Count);
+        Assert.Equal(1, (await _world.MessagesAsync())[^1].Attempts);
+    }
+
+    [Fact]
     public async Task A_replay_sends_what_happened_since_a_moment_window_by_window_and_tells_how_far_it_is()
     {
         await using var world = await WebhookWorld.StartAsync(new Dictionary<string, string?> { ["Webhooks:ReplayWindow"] = "10" });
@@ -230,6 +322,7 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
             return places;
         }
         var made = await _world.EndpointAsync();
+        _world.Receiver.Answer("/", 500);
         await _world.HappenAsync();
         await _world.SendAsync();
         Assert.Equal(["webhook_attempts_default", "webhook_messages_default"], await PlacesAsync());
@@ -238,6 +331,7 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
         var month = _world.Host.Clock.GetUtcNow().ToString("yyyy_MM", System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal([$"webhook_attempts_{month}", $"webhook_messages_{month}"], await PlacesAsync());
         await _world.EndpointsAsync(e => e.RotateAsync(_world.Person, made.EndpointId, default));
+        _world.Receiver.Answer("/", 200);
         _world.Host.Clock.Advance(TimeSpan.FromDays(62));
         await _world.HappenAsync();
         await _world.SendAsync();
@@ -278,7 +372,7 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
         var ofPost = receiver.Received.Where(r => (string?)r.Json["data"]!["post"]?["id"] == postId.ToString()).ToList();
         Assert.Contains(ofPost, r => (string?)r.Json["type"] == EventTypes.DeliveryPublished);
         Assert.All(ofPost, r => Assert.StartsWith($"00-{trace}-", r.Headers["traceparent"], StringComparison.Ordinal));
-        var attempts = await world.Host.InDatabaseAsync(db => db.WebhookAttempts.Select(a => a.Traceparent).ToListAsync());
+        var attempts = (await WebhookWorld.AttemptsAsync(world.Host)).Select(a => a.Traceparent).ToList();
         Assert.All(ofPost, r => Assert.Contains(r.Headers["traceparent"], attempts));
     }
 }

@@ -113,8 +113,15 @@ internal sealed class WebhookWorld : IAsyncDisposable
     public async Task<WebhookMessage> MessageAsync() => Assert.Single(await MessagesAsync());
 
     /// <summary>Every attempt, oldest first.</summary>
-    public Task<List<WebhookAttempt>> AttemptsAsync() => Host.InDatabaseAsync(db =>
-        db.WebhookAttempts.AsNoTracking().OrderBy(a => a.Id).ToListAsync());
+    public Task<List<WebhookAttempt>> AttemptsAsync() => AttemptsAsync(Host);
+
+    /// <inheritdoc cref="AttemptsAsync()"/>
+    public static Task<List<WebhookAttempt>> AttemptsAsync(PostMantisHost host) => host.InDatabaseAsync(async db =>
+    {
+        var rows = await db.WebhookAttempts.AsNoTracking().ToListAsync();
+        var first = await db.WebhookMessages.AsNoTracking().Where(m => m.FirstTryAt != null).ToListAsync();
+        return rows.Concat(first.Select(m => m.FirstAttempt!)).OrderBy(a => a.StartedAt).ThenBy(a => a.Id).ToList();
+    });
 
     public Task<WebhookEndpoint> StoredAsync(Guid endpointId) => Host.InDatabaseAsync(db =>
         db.WebhookEndpoints.AsNoTracking().SingleAsync(e => e.Id == endpointId));

@@ -99,12 +99,14 @@ BEGIN
 
     -- The ids of messages are made as the product makes them.
     INSERT INTO webhook_messages (id, user_id, endpoint_id, event_id, sequence, type, lane, status, attempts, tries, last_attempt_at, last_status_code,
-        last_error, delivered_at, created_at)
+        last_error, delivered_at, first_try_at, first_try, created_at)
     SELECT (left(event_id::text, 18) || '-8' || substr(md5(endpoint::text || event_id::text), 1, 3) || '-' || substr(md5(endpoint::text || event_id::text), 4, 12))::uuid,
         owner, endpoint, event_id, 1000 + sequence, type, md5(endpoint::text || ':0')::uuid, CASE WHEN n % 50 = 0 THEN 'failed' ELSE 'delivered' END,
-        1, 0, at, CASE WHEN n % 50 = 0 THEN 500 ELSE 204 END, CASE WHEN n % 50 = 0 THEN 'status' END, CASE WHEN n % 50 <> 0 THEN at END, at
+        1, 0, at, CASE WHEN n % 50 = 0 THEN 500 ELSE 204 END, CASE WHEN n % 50 = 0 THEN 'status' END, CASE WHEN n % 50 <> 0 THEN at END,
+        CASE WHEN n % 50 <> 0 THEN at END, CASE WHEN n % 50 <> 0 THEN json_build_object('url', 'http://127.0.0.1:9/', 'durationMs', 30, 'statusCode', 204,
+            'httpVersion', '1.1', 'answerHead', 'Server: nginx', 'answerBody', NULL, 'signatures', 1, 'traceparent', NULL) END, at
     FROM told;
     INSERT INTO webhook_attempts (id, user_id, endpoint_id, message_id, number, url, started_at, duration_ms, status_code, error, http_version, signatures)
     SELECT bench_at(created_at, 31, sequence), user_id, endpoint_id, id, 1, 'http://127.0.0.1:9/', created_at, 30, last_status_code, last_error, '1.1', 1
-    FROM webhook_messages WHERE endpoint_id = endpoint;
+    FROM webhook_messages WHERE endpoint_id = endpoint AND first_try_at IS NULL;
 END $$;

@@ -2191,6 +2191,14 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("event_id");
 
+                    b.Property<string>("FirstTry")
+                        .HasColumnType("json")
+                        .HasColumnName("first_try");
+
+                    b.Property<DateTimeOffset?>("FirstTryAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("first_try_at");
+
                     b.Property<Guid>("Lane")
                         .HasColumnType("uuid")
                         .HasColumnName("lane");
