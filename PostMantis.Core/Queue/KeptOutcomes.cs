@@ -20,15 +20,19 @@ internal sealed partial class KeptOutcomes<T>
     /// <param name="most">The largest group.</param>
     /// <param name="store">Stores a group, whole or not at all.</param>
     /// <param name="giveUp">What is stored instead of an outcome that cannot be; null: nothing.</param>
+    /// <param name="pause">How long outcomes may gather that nobody waits for.</param>
     public KeptOutcomes(int most, Func<IReadOnlyList<T>, Task> store, Func<T, Exception, T?> giveUp, TimeProvider time,
-        ILogger logger)
+        ILogger logger, TimeSpan pause = default)
     {
         (_store, _giveUp, _time, _logger) = (store, giveUp, time, logger);
-        _groups = new Grouped<T, bool>(most, WriteAsync);
+        _groups = new Grouped<T, bool>(most, WriteAsync, pause, time);
     }
 
     /// <summary>Ends when the outcome is durable.</summary>
     public Task AddAsync(T outcome) => _groups.AddAsync(outcome);
+
+    /// <summary>Nobody waits for it to be durable.</summary>
+    public void Add(T outcome) => _groups.Add(outcome);
 
     private async Task<IReadOnlyList<bool>> WriteAsync(IReadOnlyList<T> group)
     {

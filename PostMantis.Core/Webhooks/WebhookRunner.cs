@@ -176,7 +176,7 @@ public sealed partial class WebhookRunner : IDisposable
                     more = _more.AddAsync(new LanePlace(lane.Lease.Key, endpoint.Id, due.Messages[^1]));
 
                 // Stored in the order they are added: the last one that is durable says that all are.
-                if (last is not null) _ = _settlements.AddAsync(new WebhookSettlement(last, null));
+                if (last is not null) _settlements.Add(last);
                 last = null;
                 timeout.CancelAfter(_options.Timeout);
                 last = await _sender.SendAsync(endpoint, signer, due.Messages[i], timeout.Token, _stopping.Token);

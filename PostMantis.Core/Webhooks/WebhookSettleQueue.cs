@@ -11,6 +11,9 @@ namespace PostMantis.Core.Webhooks;
 internal sealed partial class WebhookSettleQueue
 {
     private const int MostPerBatch = 500;
+
+    // A commit costs as much as storing many; so long an answer may be asked for again by who comes after a crash.
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(20);
     private readonly IServiceScopeFactory _scopes;
     private readonly ILogger<WebhookSettleQueue> _logger;
     private readonly KeptOutcomes<WebhookSettlement> _settlements;
@@ -18,11 +21,14 @@ internal sealed partial class WebhookSettleQueue
     public WebhookSettleQueue(IServiceScopeFactory scopes, TimeProvider time, ILogger<WebhookSettleQueue> logger)
     {
         (_scopes, _logger) = (scopes, logger);
-        _settlements = new KeptOutcomes<WebhookSettlement>(MostPerBatch, SettleAsync, GiveUp, time, logger);
+        _settlements = new KeptOutcomes<WebhookSettlement>(MostPerBatch, SettleAsync, GiveUp, time, logger, _pause);
     }
 
     /// <summary>Ends when it is durable.</summary>
     public Task AddAsync(WebhookSettlement settlement) => _settlements.AddAsync(settlement);
+
+    /// <summary>Durable soon, and before what is added later.</summary>
+    public void Add(WebhookOutcome outcome) => _settlements.Add(new WebhookSettlement(outcome, null));
 
     private async Task SettleAsync(IReadOnlyList<WebhookSettlement> batch)
     {
