@@ -85,6 +85,7 @@ internal sealed partial class Gallery(IPage page, string folder, IReadOnlyList<s
 
         // As high as what it shows, so that what sticks to an edge of the window is where it is at the end.
         await page.SetViewportSizeAsync(width, Math.Clamp((int)Math.Ceiling(content.GetProperty("height").GetDouble()), height, Longest));
+        await devTools.SendAsync("Runtime.evaluate", new() { ["expression"] = "scrollTo(0, 0)" });
         await devTools.DetachAsync();
         var shot = await page.ScreenshotAsync(new PageScreenshotOptions
         {
