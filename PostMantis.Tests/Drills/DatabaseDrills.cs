@@ -21,6 +21,7 @@ public sealed class DatabaseDrills(ITestOutputHelper output)
         await using var drill = await Drill.StartAsync("failover", both, world => world.StartReplicaAsync(both,
             new Dictionary<string, string?> { ["Queue:HoldAfterPromotion"] = "false" }));
         drill.Load();
+        await drill.FlowingAsync();
         await Drill.PassAsync(8);
         var struck = TimeProvider.System.GetTimestamp();
         await primary.CrashAsync();
@@ -42,6 +43,7 @@ public sealed class DatabaseDrills(ITestOutputHelper output)
         await using var drill = await Drill.StartAsync("pgbouncer", direct, world => world.StartReplicaAsync(pooler.ConnectionString,
             new Dictionary<string, string?> { ["ConnectionStrings:postmantis-direct"] = direct }));
         drill.Load();
+        await drill.FlowingAsync();
         await Drill.PassAsync(8);
         Assert.InRange(await server.CountAsync($"SELECT count(*) FROM pg_stat_activity WHERE datname = '{Database}' AND query LIKE 'LISTEN%'"), 1, 4);
         var struck = TimeProvider.System.GetTimestamp();
@@ -60,6 +62,7 @@ public sealed class DatabaseDrills(ITestOutputHelper output)
         await using var other = await TemporaryPostgres.StartAsync(durable: false);
         await using var drill = await Drill.StartAsync("restore", server.ConnectionString(Database), world => world.StartReplicaAsync());
         drill.Load();
+        await drill.FlowingAsync();
         await Drill.PassAsync(6);
         var file = Path.Combine(Path.GetTempPath(), $"postmantis-drill-{Environment.ProcessId}.dump");
         try
@@ -116,6 +119,7 @@ public sealed class DatabaseDrills(ITestOutputHelper output)
                 await PostgresServer.MigrateAsync(server.ConnectionString(Database));
                 await using var drill = await Drill.StartAsync("disk-full", server.ConnectionString(Database), world => world.StartReplicaAsync());
                 drill.Load();
+                await drill.FlowingAsync();
                 await Drill.PassAsync(6);
                 var filler = Path.Combine(folder, "filler");
                 await Programs.RunAsync("sh", ["-c", $"cat /dev/zero > {filler} 2>/dev/null"]);

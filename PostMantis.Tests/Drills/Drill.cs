@@ -20,6 +20,7 @@ internal sealed class Drill : IAsyncDisposable
     public const string Pause = "nothing was published for at most";
 
     private const int Programs = 4;
+    private const int Flowing = 20;
     private static readonly TimeSpan _pace = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
     private readonly ConcurrentQueue<Sent> _sent = new();
@@ -73,6 +74,17 @@ internal sealed class Drill : IAsyncDisposable
             if (next > now) await Task.Delay(next - now, TimeProvider.System);
         }
     }));
+
+    /// <summary>Until posts are accepted one after the other: a process that has just started is slow, a busy machine more so.</summary>
+    public async Task FlowingAsync()
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (_sent.Count < Flowing)
+        {
+            if (TimeProvider.System.GetElapsedTime(started) > _patience) throw new TimeoutException($"{_sent.Count} posts are accepted. {Fleet[0]?.Output}");
+            await PassAsync(0.05);
+        }
+    }
 
     /// <summary>How many programs there are.</summary>
     public static int MostAtOnce => Programs;

@@ -17,6 +17,7 @@ public sealed class ProcessDrills(PostgresServer postgres, ITestOutputHelper out
         var database = await postgres.CreateDatabaseAsync();
         await using var drill = await Drill.StartAsync("deploy", database, world => world.StartReplicaAsync());
         drill.Load();
+        await drill.FlowingAsync();
         await Drill.PassAsync(5);
 
         // The old version goes on while the schema becomes that of the new one, then each process makes way.
@@ -55,6 +56,7 @@ public sealed class ProcessDrills(PostgresServer postgres, ITestOutputHelper out
                     ["Vault:ResealEvery"] = "00:00:10",
                 }));
             drill.Load();
+            await drill.FlowingAsync();
             await Drill.PassAsync(5);
             var environment = new Dictionary<string, string>
             {
