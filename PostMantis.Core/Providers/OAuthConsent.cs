@@ -79,9 +79,9 @@ internal abstract class OAuthConsent(
         var answer = await TokenAsync(way.TokenUrl, [code, trip.CodeVerifier], [
             ("grant_type", "authorization_code"), ("code", code), ("redirect_uri", trip.RedirectUri.AbsoluteUri),
             .. ChallengeOf(trip) is null ? [] : new[] { ("code_verifier", trip.CodeVerifier) }, .. way.Traded], ct);
-        if (TokensOf(answer, null) is not { } first) return new ConsentOutcome.Refused(WhyNoTokens(answer));
+        if (TokensOf(answer, null) is not { } first) return new ConsentOutcome.Refused(errors.OfTrade(answer));
         var (tokens, said) = await LastingAsync(first, answer, ct);
-        if (tokens is null) return new ConsentOutcome.Refused(WhyNoTokens(said));
+        if (tokens is null) return new ConsentOutcome.Refused(errors.OfTrade(said));
         var missing = way.MayBeSilent && tokens.Scopes.Count == 0 ? [] : way.Needed.Except(tokens.Scopes).ToList();
         if (missing.Count == 0) return await WhoAsync(tokens, ct);
         await DiscardAsync(tokens, ct);
@@ -111,15 +111,6 @@ internal abstract class OAuthConsent(
     /// <returns>The tokens, or the answer that came instead.</returns>
     protected virtual Task<(GrantTokens? Tokens, ProviderAnswer Said)> LastingAsync(
         GrantTokens first, ProviderAnswer answer, CancellationToken ct) => Task.FromResult<(GrantTokens?, ProviderAnswer)>((first, answer));
-
-    /// <summary>Why a trade gave no tokens.</summary>
-    protected virtual DeliveryError WhyNoTokens(ProviderAnswer answer) => answer switch
-    {
-        { SaysNothing: true } or { IsSuccess: true, Code: null } => errors.Unavailable(answer),
-        { Code: "invalid_client" or "redirect_uri_mismatch" } =>
-            errors.Misconfigured(answer, "The network does not know this app, its secret or its address."),
-        _ => errors.Revoked(answer),
-    };
 
     /// <summary>Why destinations cannot be told.</summary>
     protected DestinationsOutcome.Failed Failed(ProviderAnswer answer, GrantTokens tokens) => new(errors.Of(answer, tokens));

@@ -114,9 +114,9 @@ internal sealed class ProviderAnswer
 
     private DateTimeOffset? Moment(string? text)
     {
-        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
-            return seconds < FirstMoment ? _now + Clamp(TimeSpan.FromSeconds(seconds))
-                : seconds <= LastMoment ? DateTimeOffset.FromUnixTimeSeconds(seconds) : null;
+        if (decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
+            return seconds < FirstMoment ? _now + Clamp(TimeSpan.FromSeconds((double)seconds))
+                : seconds <= LastMoment ? DateTimeOffset.FromUnixTimeMilliseconds((long)(seconds * 1000)) : null;
         return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture,
             DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var moment) ? moment : null;
     }

@@ -103,6 +103,15 @@ internal class ProviderErrors(string network)
             _ => new PublishOutcome.Processing(again),
         };
 
+    /// <summary>Why the trade of a code gave no tokens.</summary>
+    public virtual DeliveryError OfTrade(ProviderAnswer answer) => answer switch
+    {
+        { SaysNothing: true } or { IsSuccess: true, Code: null } => Unavailable(answer),
+        { Code: "invalid_client" or "unauthorized_client" or "redirect_uri_mismatch" } =>
+            Misconfigured(answer, $"{network} does not know this app, its secret or its address."),
+        _ => Revoked(answer),
+    };
+
     /// <summary>What a refusal to renew means: only <paramref name="isDefinite"/> asks for a person.</summary>
     public RefreshOutcome OfRefresh(ProviderAnswer answer, bool isDefinite) => isDefinite && !answer.SaysNothing
         ? new RefreshOutcome.Revoked(Revoked(answer))

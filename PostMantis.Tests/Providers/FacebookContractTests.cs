@@ -180,6 +180,18 @@ public sealed class FacebookContractTests : MetaContract
     }
 
     [Fact]
+    public void What_is_not_documented_is_configuration()
+    {
+        var rules = At(Simulator.Address, new Dictionary<string, string?>
+        {
+            ["Providers:Facebook:MaxText"] = "4", ["Providers:Facebook:MaxPhotos"] = "5", ["Providers:Facebook:MaxAlt"] = "6",
+            ["Providers:Facebook:MaxVideoBytes"] = "7",
+        }).Rules;
+        Assert.Equal((4, 5, 6, 7L), (rules.MaxText, rules.MaxMedia, rules.MaxAlt,
+            rules.Media!.Rules.Single(rule => rule.Kind == MediaKind.Video).MaxBytes));
+    }
+
+    [Fact]
     public async Task A_Page_that_was_not_ticked_again_is_told_from_a_grant_that_is_over()
     {
         Simulated.UntickedPages = ["1001"];

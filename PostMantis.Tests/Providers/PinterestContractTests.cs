@@ -40,6 +40,16 @@ public sealed class PinterestContractTests : SimulatorContract
         return (new DeliveryContent(body, null, [file.Item()], [], null, options ?? []), [file]);
     }
 
+    [Fact]
+    public void What_is_only_reported_is_configuration()
+    {
+        var media = At(Simulator.Address, new Dictionary<string, string?>
+        {
+            ["Providers:Pinterest:MaxPictureBytes"] = "5", ["Providers:Pinterest:MaxFilmBytes"] = "6", ["Providers:Pinterest:MaxFilm"] = "00:00:07",
+        }).Rules.Media!;
+        Assert.Equal([(5L, null), (6L, 7000L)], media.Rules.Select(rule => (rule.MaxBytes, rule.MaxDurationMs)));
+    }
+
     protected override JsonObject Refusal(string code, string message) => new() { ["code"] = code, ["message"] = message };
 
     private protected override Fault Said(string fault) => fault switch

@@ -144,6 +144,15 @@ public sealed class XContractTests : SimulatorContract
         issue => issue is { Rule: Rule.PriceChange, Severity: Severity.Warning });
 
     [Fact]
+    public async Task An_app_that_X_does_not_know_is_the_operators_to_mend()
+    {
+        var provider = At(Simulator.Address, new Dictionary<string, string?> { ["Providers:X:ClientSecret"] = "another" });
+        var trip = Waiting(Simulator.Address);
+        var refused = Assert.IsType<ConsentOutcome.Refused>(await provider.Consent.ExchangeAsync(trip, new ConsentReturn(trip.State, "any"), default));
+        Assert.Equal((DeliveryErrorCode.ProviderMisconfigured, NextStep.AskOperator), (refused.Error.Code, refused.Error.NextStep));
+    }
+
+    [Fact]
     public void Without_an_app_it_is_not_set_up_and_says_what_is_missing()
     {
         var provider = At(Simulator.Address, new Dictionary<string, string?> { ["Providers:X:ClientId"] = "" });

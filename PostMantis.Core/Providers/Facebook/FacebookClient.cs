@@ -21,11 +21,8 @@ internal static class PageAccess
 internal sealed class FacebookClient(FacebookSettings settings, ProviderTransport transport)
     : MetaClient(FacebookProvider.Name, settings, transport)
 {
-    /// <summary>Announces a video of the feed; the network fetches it.</summary>
-    public Task<ProviderAnswer> AnnounceAsync(
-        PublishTarget target, IReadOnlyDictionary<string, string> fields, GrantTokens page, CancellationToken ct) =>
-        PostFormAsync(new Uri(settings.VideoUrl, $"/{settings.Version}/{Edge(target, "videos")}"), fields, page.AllSecrets(), ct,
-            page.AccessToken);
+    /// <summary>Where videos of the feed are announced.</summary>
+    public Uri VideoHost => settings.VideoUrl;
 
     /// <summary>Tells an upload session where to fetch its file.</summary>
     /// <param name="session">As the network gave it; only its path is believed, so that the token goes nowhere else.</param>

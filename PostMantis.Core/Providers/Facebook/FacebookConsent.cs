@@ -21,8 +21,6 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
     private static readonly TimeSpan DataAccess = TimeSpan.FromDays(90);
     private static readonly string[] _needed = ["pages_show_list", "pages_manage_posts", "pages_read_engagement"];
 
-    protected override DeliveryError WhyNoTokens(ProviderAnswer answer) => FacebookErrors.All.Of(answer);
-
     // Asked for by address; that it is a code needs no word.
     protected override Task<ProviderAnswer> TokenAsync(
         Uri url, IEnumerable<string?> secrets, IEnumerable<(string Name, string Value)> fields, CancellationToken ct) =>
@@ -50,9 +48,9 @@ internal sealed class FacebookConsent(FacebookClient client, FacebookSettings se
     protected override async Task<ConsentOutcome> WhoAsync(GrantTokens tokens, CancellationToken ct)
     {
         var who = await client.ReadAsync("me", "id,name,picture", tokens, ct);
-        if (!who.IsSuccess || who.Body.Id("id") is not { } user) return new ConsentOutcome.Refused(WhyNoTokens(who));
+        if (!who.IsSuccess || who.Body.Id("id") is not { } user) return new ConsentOutcome.Refused(FacebookErrors.All.OfTrade(who));
         var (pages, failed) = await PagesAsync(tokens, ct);
-        if (failed is not null) return new ConsentOutcome.Refused(WhyNoTokens(failed));
+        if (failed is not null) return new ConsentOutcome.Refused(FacebookErrors.All.OfTrade(failed));
         Dictionary<string, string> secrets = new() { [UserSecret] = user };
         foreach (var page in pages)
             if (ProviderText.Token(page.Text("access_token")) is { } own) secrets[PageAccess.SecretOf(page.Text("id")!)] = own;

@@ -33,8 +33,8 @@ internal sealed class FacebookProvider(
     public override ProviderRules Rules { get; } = new(settings.MaxText, TextUnit.CodePoints, UrlCounts: null, BodyRequired: false,
         MaxMedia: settings.MaxPhotos, Link: true, MaxThreadParts: 0, FirstComment: false, AltText: true)
     {
-        Media = new MediaRules([_photo, _moving, _video], MixedKinds: false),
-        MaxAlt = 1000,
+        Media = new MediaRules([_photo, _moving, _video with { MaxBytes = settings.MaxVideoBytes }], MixedKinds: false),
+        MaxAlt = settings.MaxAlt,
         Cover = false,
         LinkWithMedia = false,
     };
@@ -54,7 +54,7 @@ internal sealed class FacebookProvider(
         IsReel(content.Options) ? rules with { MaxMedia = 1, Link = false, Media = new MediaRules([_reel], Required: true) }
         : IsStory(content.Options)
             ? rules with { MaxText = 0, MaxMedia = 1, Link = false, Media = new MediaRules([_photo, _moving, _story], Required: true) }
-        : content.Options["title"] is not null ? rules with { MaxMedia = 1, Media = new MediaRules([_video], Required: true) }
+        : content.Options["title"] is not null ? rules with { MaxMedia = 1, Media = new MediaRules([_video with { MaxBytes = settings.MaxVideoBytes }], Required: true) }
         : rules;
 
     public static bool IsReel(JsonObject options) => options.Text("placement") == "reel";

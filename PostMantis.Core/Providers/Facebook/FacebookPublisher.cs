@@ -21,31 +21,26 @@ internal sealed class FacebookPublisher(FacebookClient client, FacebookFiles fil
         if (PageAccess.Of(work.Target, work.Tokens) is not { } page) return new PublishOutcome.Rejected(FacebookErrors.NotTicked);
         return work.FilesOf(work.Content.Media) switch
         {
-            [] when !FacebookShorts.IsOne(work.Content) => await FeedAsync(work, page, [], ct),
             [var file, ..] when FacebookShorts.IsOne(work.Content) => await shorts.PublishAsync(work, page, file, ct),
             [{ Kind: MediaKind.Video } film] => await VideoAsync(work, page, film, ct),
             [var one] => await SayAsync(work, page, "photos",
                 FacebookFiles.FieldsOf(work, 0, one, isPublic: true).Say("caption", work.Content.Body), ct),
-            { Count: > 1 } album => await AlbumAsync(work, page, album, ct),
+            { } photos when photos.Count > 0 || !FacebookShorts.IsOne(work.Content) => await FeedAsync(work, page, photos, ct),
             _ => new PublishOutcome.Rejected(ProviderErrors.MissingFile()),
         };
     }
 
-    private async Task<PublishOutcome> AlbumAsync(
+    private async Task<PublishOutcome> FeedAsync(
         PublishWork work, GrantTokens page, IReadOnlyList<PublishFile> photos, CancellationToken ct)
     {
-        for (var i = 0; i < photos.Count; i++)
-            if (await files.PhotoAsync(work, page, i, photos[i], ct) is { } hindered) return hindered;
-        return await FeedAsync(work, page, [.. photos.Select((_, i) => work.Handles[FacebookFiles.PhotoHandle(i)])], ct);
-    }
-
-    private Task<PublishOutcome> FeedAsync(PublishWork work, GrantTokens page, IReadOnlyList<string> attached, CancellationToken ct)
-    {
         var fields = new Dictionary<string, string>().Say("message", work.Content.Body).Say("link", work.Content.Link?.Url);
-        for (var i = 0; i < attached.Count; i++)
+        foreach (var (i, photo) in photos.Index())
+        {
+            if (await files.PhotoAsync(work, page, i, photo, ct) is { } hindered) return hindered;
             fields[string.Create(CultureInfo.InvariantCulture, $"attached_media[{i}]")] =
-                new JsonObject { ["media_fbid"] = attached[i] }.ToJsonString();
-        return SayAsync(work, page, "feed", fields, ct);
+                new JsonObject { ["media_fbid"] = work.Handles[FacebookFiles.PhotoHandle(i)] }.ToJsonString();
+        }
+        return await SayAsync(work, page, "feed", fields, ct);
     }
 
     // The call that makes it public; a photo's answer names its post besides itself.
@@ -68,7 +63,7 @@ internal sealed class FacebookPublisher(FacebookClient client, FacebookFiles fil
             if (!work.Handles.ContainsKey(FilmHandle)) await work.SaveHandleAsync(FilmHandle, "yes", ct);
             var fields = FacebookFiles.WordsOf(work.Content).Say("file_url", film.PullUrl(MetaContainers.PullFor).AbsoluteUri);
             if (await FacebookErrors.All.MarkAsync(work, ct) is { } late) return late;
-            var made = await client.AnnounceAsync(work.Target, fields, page, ct);
+            var made = await client.WriteAsync(work.Target, "videos", fields, page, ct, client.VideoHost);
             video = made.IsSuccess ? made.Body.Id("id") : null;
             if (video is null) return FacebookErrors.All.OfPublicCall(work, made);
             await work.SaveHandleAsync(FacebookFiles.VideoHandle, video, ct);

@@ -34,6 +34,13 @@ public sealed class FacebookSettings : MetaSettings
     /// <summary>Photos in one post; not documented.</summary>
     [Range(1, 20)]
     public int MaxPhotos { get; set; } = 10;
+
+    /// <summary>Longest alternative text and largest video in bytes; neither is documented.</summary>
+    [Range(1, 10_000)]
+    public int MaxAlt { get; set; } = 1000;
+
+    [Range(1, 10_000_000_000)]
+    public long MaxVideoBytes { get; set; } = 1_000_000_000;
 }
 
 /// <summary>Registers the network.</summary>

@@ -62,9 +62,13 @@ internal abstract class MetaClient(string name, MetaSettings settings, ProviderT
             : null;
 
     /// <summary>Creates or changes something that belongs to an account.</summary>
+    /// <param name="host">Where, if not at the API's usual place.</param>
     public Task<ProviderAnswer> WriteAsync(PublishTarget target, string edge, IReadOnlyDictionary<string, string> fields,
-        GrantTokens tokens, CancellationToken ct) =>
-        PostFormAsync(Graph(Edge(target, edge)), fields, tokens.AllSecrets(), ct, tokens.AccessToken);
+        GrantTokens tokens, CancellationToken ct, Uri? host = null)
+    {
+        var place = Graph(Edge(target, edge));
+        return PostFormAsync(host is null ? place : new Uri(host, place.PathAndQuery), fields, tokens.AllSecrets(), ct, tokens.AccessToken);
+    }
 
     protected override (string? Code, string? Message) ReadError(JsonNode? body)
     {

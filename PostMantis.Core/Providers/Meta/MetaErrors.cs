@@ -114,6 +114,8 @@ internal sealed class MetaErrors(string network, params MetaCodes[] own) : Provi
     public override DeliveryError Of(ProviderAnswer answer, bool isFile = false) =>
         Of(MeaningOf(answer) ?? MetaMeaning.Transient, answer);
 
+    public override DeliveryError OfTrade(ProviderAnswer answer) => Of(answer);
+
     /// <summary>What a call that makes nothing public came to, when it was no yes.</summary>
     public override PublishOutcome BeforePublic(PublishWork work, ProviderAnswer answer, bool isFile = false)
     {

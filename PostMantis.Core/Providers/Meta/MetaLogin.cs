@@ -31,8 +31,6 @@ internal sealed class MetaLogin(
     // Without a word about a token's life the documented 60 days hold.
     private const long UsualLife = 60 * 24 * 3600;
 
-    protected override DeliveryError WhyNoTokens(ProviderAnswer answer) => errors.Of(answer);
-
     protected override async Task<(GrantTokens? Tokens, ProviderAnswer Said)> LastingAsync(
         GrantTokens first, ProviderAnswer answer, CancellationToken ct)
     {

@@ -18,10 +18,11 @@ internal sealed class PinterestProvider(
         MaxLink = 2048,
         Media = new MediaRules(
         [
-            new MediaRule(MediaKind.Image, ["image/jpeg", "image/png"]) { MaxCount = 5, MaxBytes = 20_000_000 },
+            new MediaRule(MediaKind.Image, ["image/jpeg", "image/png"]) { MaxCount = 5, MaxBytes = settings.MaxPictureBytes },
             new MediaRule(MediaKind.Video, ["video/mp4", "video/quicktime"])
             {
-                MaxCount = 1, Alone = true, MaxBytes = 1_000_000_000, MinDurationMs = 4_000, MaxDurationMs = 900_000,
+                MaxCount = 1, Alone = true, MaxBytes = settings.MaxFilmBytes,
+                MinDurationMs = (long)settings.MinFilm.TotalMilliseconds, MaxDurationMs = (long)settings.MaxFilm.TotalMilliseconds,
             },
         ], MixedKinds: false, Required: true)
         {

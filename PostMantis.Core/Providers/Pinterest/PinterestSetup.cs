@@ -28,6 +28,19 @@ public sealed class PinterestSettings : ProviderSettings
     [Range(100, 800)]
     public int MaxDescription { get; set; } = 800;
 
+    /// <summary>Largest picture and film in bytes, shortest and longest film: all reported, none documented.</summary>
+    [Range(1, 100_000_000)]
+    public long MaxPictureBytes { get; set; } = 20_000_000;
+
+    [Range(1, 10_000_000_000)]
+    public long MaxFilmBytes { get; set; } = 1_000_000_000;
+
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan MinFilm { get; set; } = TimeSpan.FromSeconds(4);
+
+    [Range(typeof(TimeSpan), "00:00:01", "06:00:00")]
+    public TimeSpan MaxFilm { get; set; } = TimeSpan.FromMinutes(15);
+
     internal IReadOnlyList<string> Scopes =>
     [
         "boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read",
