@@ -63,6 +63,8 @@ public sealed class PostMantisHost : IAsyncDisposable
                 ["ConnectionStrings:postmantis"] = connectionString,
                 ["PublicUrl"] = $"http://127.0.0.1:{port}",
                 ["Workers:Enabled"] = "false",
+                // As production serves what was built; else it is made anew, and not compressed.
+                ["ReloadStaticAssetsAtRuntime"] = "false",
                 ["Sandbox:Hosted"] = "false",
                 ["SetupToken"] = SetupToken,
                 ["Vault:MasterKeys:0:Id"] = "test",
