@@ -74,7 +74,11 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
     for (const [name, value] of Object.entries(ticket.requiredHeaders)) request.setRequestHeader(name, value);
     if (from > 0) request.setRequestHeader('Content-Range', `bytes ${from}-${file.size - 1}/${file.size}`);
     request.upload.addEventListener('progress', event => show(from + event.loaded));
-    request.addEventListener('load', () => request.status < 300 ? resolve() : reject(new Error('The upload was refused.')));
+    // A conflict passes: the server has yet to notice that what was cut off no longer sends, or stands elsewhere than it said.
+    request.addEventListener('load', () => {
+      if (request.status < 300) resolve();
+      else reject(request.status === 409 ? new TypeError('The upload is held.') : new Error('The upload was refused.'));
+    });
     request.addEventListener('error', () => reject(new TypeError('The connection was cut off.')));
     request.send(from > 0 ? file.slice(from) : file);
   });
