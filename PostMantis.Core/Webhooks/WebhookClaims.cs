@@ -14,8 +14,8 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
     private const int MostLooks = 200;
 
     // In messages: what a round reads, and so how much waits in memory.
-    private const int MostPerRound = 2048;
-    private const int MostPerLane = 256;
+    private const int MostPerRound = 1024;
+    private const int MostPerLane = 128;
     private const int LeastPerLane = 4;
 
     // A claim that a crash of the server forgets costs nothing: its messages are still pending.
