@@ -32,7 +32,7 @@ internal static class SandboxApp
             .ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         // Made by the container, so that it is closed with it.
-        builder.Services.AddSingleton(_ => NpgsqlDataSource.Create(Pool(
+        builder.Services.AddSingleton(_ => PersistenceSetup.Open(Pool(
             builder.Configuration.GetConnectionString(PersistenceSetup.ConnectionName)
             ?? throw new InvalidOperationException($"No database: set ConnectionStrings__{PersistenceSetup.ConnectionName}."))));
         builder.Services.AddSingleton<SandboxStore>();
@@ -70,7 +70,7 @@ internal static class SandboxApp
     // The product's own pool uses the same server.
     private static string Pool(string connectionString)
     {
-        var pool = new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "sandbox" };
+        var pool = new NpgsqlConnectionStringBuilder(PersistenceSetup.Prepare(connectionString)) { ApplicationName = "sandbox" };
         pool.MaxPoolSize = Math.Min(pool.MaxPoolSize, MostConnections);
         return pool.ConnectionString;
     }

@@ -20,7 +20,7 @@ internal static class ReplicaMeasurements
 {
     private const int Clients = 16;
     private const int Posts = 5000;
-    private const int WarmUps = 300;
+    private const int WarmUps = 2000;
     private const int HeardPosts = 1000;
     private const double LeastShown = 0.01;
     private static readonly TimeProvider _time = TimeProvider.System;
@@ -37,8 +37,9 @@ internal static class ReplicaMeasurements
             try
             {
                 while (all.Count < replicas) all.Add(await stage.StartAnotherAsync());
-                await SendAsync(stage, all, WarmUps);
+                await SendAsync(stage, all, WarmUps * replicas);
                 await UntilPublishedAsync(stage);
+                await stage.RestAsync();
                 var before = await stage.SizesAsync();
                 var started = _time.GetTimestamp();
                 await SendAsync(stage, all, Posts);

@@ -92,6 +92,14 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>A further process of the same instance.</summary>
     public Task<ApiServer> StartAnotherAsync() => ApiServer.StartAsync(_postgres.ConnectionString(Database), _settings);
 
+    /// <summary>Brings statistics up to date and the log to disk, so that one measurement does not pay for another.</summary>
+    public async Task RestAsync()
+    {
+        await using var batch = Source.CreateBatch();
+        foreach (var sql in (string[])["ANALYZE", "CHECKPOINT"]) batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+        await batch.ExecuteNonQueryAsync();
+    }
+
     public async Task<T> ScalarAsync<T>(string sql)
     {
         await using var command = Source.CreateCommand(sql);
