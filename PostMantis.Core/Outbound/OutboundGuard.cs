@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Options;
 
@@ -28,6 +29,9 @@ public sealed class OutboundGuard
     private readonly INameResolver _names;
     private readonly IPNetwork[] _allowed;
 
+    // An address is asked about again with every call to it, and the answer is always the same.
+    private readonly ConditionalWeakTable<Uri, string?> _verdicts = [];
+
     public OutboundGuard(INameResolver names, IOptions<OutboundOptions> options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -38,6 +42,11 @@ public sealed class OutboundGuard
     public string? Refusal(Uri address)
     {
         ArgumentNullException.ThrowIfNull(address);
+        return _verdicts.TryGetValue(address, out var verdict) ? verdict : _verdicts.GetValue(address, Judge);
+    }
+
+    private string? Judge(Uri address)
+    {
         if (!address.IsAbsoluteUri || address.Scheme is not ("http" or "https")) return "Only http and https are called.";
         if (address.UserInfo.Length > 0) return "An address with a user name or password is not called.";
         var host = address.IdnHost.TrimEnd('.');

@@ -4,9 +4,9 @@ using PostMantis.Core.Common;
 namespace PostMantis.Core.Persistence;
 
 /// <summary>
-/// Keeps a table, partitioned by ranges of its time-ordered ids, in months: they are made ahead and dropped whole. What fits
-/// no month yet lies in the default partition and moves when its month is made. What was there before there were months may
-/// lie in one part, which counts as the last of its months.
+/// Keeps a table, partitioned by ranges of its time-ordered ids, in months: they are made ahead, like the default partition, and
+/// dropped whole. What fits no month yet lies in the default partition and moves when its month is made. What was there before
+/// there were months may lie in one part, which counts as the last of its months.
 /// </summary>
 public sealed class MonthlyPartitions(UnitOfWork unit)
 {
@@ -107,7 +107,7 @@ public sealed class MonthlyPartitions(UnitOfWork unit)
     {
         var (name, from, to) = (NameOf(table, month), Ids.Lowest(month), Ids.Lowest(month.AddMonths(1)));
         changes.Add($"LOCK TABLE {table}_default IN ACCESS EXCLUSIVE MODE");
-        changes.Add($"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)");
+        changes.Add($"CREATE TABLE {name} (LIKE {table}_default INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)");
         changes.Add($"""
             WITH moved AS (DELETE FROM {table}_default WHERE id >= '{from}' AND id < '{to}' RETURNING *)
             INSERT INTO {name} SELECT * FROM moved

@@ -6,7 +6,7 @@ namespace PostMantis.Core.Queue;
 /// </summary>
 /// <param name="most">The largest group.</param>
 /// <param name="write">Writes a group, with a result for each.</param>
-/// <param name="pause">How long a group may gather in which nobody waits.</param>
+/// <param name="pause">How long a group may gather in which nobody waits yet.</param>
 /// <param name="time">What measures the pause.</param>
 internal sealed class Grouped<TRequest, TResult>(int most, Func<IReadOnlyList<TRequest>, Task<IReadOnlyList<TResult>>> write,
     TimeSpan pause = default, TimeProvider? time = null)
@@ -14,26 +14,45 @@ internal sealed class Grouped<TRequest, TResult>(int most, Func<IReadOnlyList<TR
     private readonly Lock _gate = new();
     private readonly Queue<(TRequest Request, TaskCompletionSource<TResult>? Answer)> _pending = new();
     private TaskCompletionSource? _gathered;
-    private int _waiting;
+    private bool _isAwaited;
     private bool _isWriting;
 
     /// <summary>Ends when it is written.</summary>
-    public Task<TResult> AddAsync(TRequest request)
+    public Task<TResult> AddAsync(TRequest request) => Add(request, isAwaited: true);
+
+    /// <summary>
+    /// Ends when it is written, with what comes soon, at the latest after the pause; who comes to wait for it says so
+    /// (<see cref="Hurry"/>).
+    /// </summary>
+    public Task<TResult> AddSoonAsync(TRequest request) => Add(request, isAwaited: false);
+
+    /// <summary>Nobody waits for it: it is written with what comes soon, at the latest after the pause.</summary>
+    public void Add(TRequest request) => Add(request, null, isAwaited: false);
+
+    /// <summary>What is gathered by now is waited for.</summary>
+    public void Hurry()
+    {
+        lock (_gate)
+        {
+            if (_pending.Count == 0) return;
+            _isAwaited = true;
+            _gathered?.TrySetResult();
+        }
+    }
+
+    private Task<TResult> Add(TRequest request, bool isAwaited)
     {
         var answer = new TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Add(request, answer);
+        Add(request, answer, isAwaited);
         return answer.Task;
     }
 
-    /// <summary>Nobody waits for it: it is written with what comes soon, at the latest after the pause.</summary>
-    public void Add(TRequest request) => Add(request, null);
-
-    private void Add(TRequest request, TaskCompletionSource<TResult>? answer)
+    private void Add(TRequest request, TaskCompletionSource<TResult>? answer, bool isAwaited)
     {
         lock (_gate)
         {
             _pending.Enqueue((request, answer));
-            if (answer is not null) _waiting++;
+            _isAwaited |= isAwaited;
             if (IsGathered) _gathered?.TrySetResult();
             if (_isWriting) return;
             _isWriting = true;
@@ -43,7 +62,7 @@ internal sealed class Grouped<TRequest, TResult>(int most, Func<IReadOnlyList<TR
         using (ExecutionContext.SuppressFlow()) _ = Task.Run(WriteAllAsync);
     }
 
-    private bool IsGathered => _waiting > 0 || _pending.Count >= most || pause == default;
+    private bool IsGathered => _isAwaited || _pending.Count >= most || pause == default;
 
     private async Task WriteAllAsync()
     {
@@ -80,7 +99,7 @@ internal sealed class Grouped<TRequest, TResult>(int most, Func<IReadOnlyList<TR
     {
         List<(TRequest, TaskCompletionSource<TResult>? Answer)> group = [];
         while (group.Count < most && _pending.TryDequeue(out var entry)) group.Add(entry);
-        _waiting -= group.Count(entry => entry.Answer is not null);
+        if (_pending.Count == 0) _isAwaited = false;
         _isWriting = group.Count > 0;
         return group;
     }

@@ -17,7 +17,13 @@ public sealed partial class WebhookRunner : IDisposable
 {
     // So that a slot with a long backlog does not keep others from theirs.
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
+
+    // While slots are free nobody is kept; but what the endpoint's settings say is looked at again.
+    private static readonly TimeSpan LongTurn = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan NoSecret = TimeSpan.FromMinutes(1);
+
+    // What is read on is not needed before the other half of what was read is sent: others may join.
+    private static readonly TimeSpan ReadingPause = TimeSpan.FromMilliseconds(5);
 
     // With more slots than this at work none is waited for; what is read ahead would only lie in memory.
     private const int MostReadingOn = 32;
@@ -44,7 +50,7 @@ public sealed partial class WebhookRunner : IDisposable
     {
         (_scopes, _sender, _settlements, _vault, _held, _wakeUp, _telemetry, _options, _time, _logger) =
             (scopes, sender, settlements, vault, held, wakeUp, telemetry, options.Value, time, logger);
-        _more = new Grouped<LanePlace, LaneMessages>(MostReadingOn, ReadOnAsync);
+        _more = new Grouped<LanePlace, LaneMessages>(MostReadingOn, ReadOnAsync, ReadingPause, time);
     }
 
     /// <summary>How many more slots of endpoints may be served.</summary>
@@ -169,18 +175,19 @@ public sealed partial class WebhookRunner : IDisposable
                 if (i == due.Messages.Count)
                 {
                     if (more is null) break;
+                    if (!more.IsCompleted) _more.Hurry();
                     (due, more, i) = (await more, null, 0);
                     if (due.Messages.Count == 0) break;
                 }
                 if (i == due.Messages.Count / 2 && due.HasMore && IsReadingOn)
-                    more = _more.AddAsync(new LanePlace(lane.Lease.Key, endpoint.Id, due.Messages[^1]));
+                    more = _more.AddSoonAsync(new LanePlace(lane.Lease.Key, endpoint.Id, due.Messages[^1]));
 
                 // Stored in the order they are added: the last one that is durable says that all are.
                 if (last is not null) _settlements.Add(last);
                 last = null;
                 timeout.CancelAfter(_options.Timeout);
                 last = await _sender.SendAsync(endpoint, signer, due.Messages[i], timeout.Token, _stopping.Token);
-                if (!last.IsDelivered || _time.GetElapsedTime(started) >= Turn) break;
+                if (!last.IsDelivered || IsOver(_time.GetElapsedTime(started))) break;
             }
         }
         catch (VaultException e)
@@ -199,6 +206,8 @@ public sealed partial class WebhookRunner : IDisposable
         }
         await _settlements.AddAsync(new WebhookSettlement(last, new LaneLeft(lane.Lease, endpoint.Id, notBefore)));
     }
+
+    private bool IsOver(TimeSpan elapsed) => elapsed >= Turn && (elapsed >= LongTurn || FreeSlots == 0);
 
     private bool IsReadingOn
     {

@@ -16,6 +16,9 @@ internal static partial class WebhookText
     private static readonly SearchValues<char> _plain =
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c), '\n', '\t']);
 
+    [ThreadStatic]
+    private static StringBuilder? _lines;
+
     // One of these is in everything the patterns below find: most text is looked at once, and has none.
     private static readonly SearchValues<string> _telltales = SearchValues.Create(
         ["whsec_", "pm_live_", "pm_test_", "bearer ", "eyJ", "passw", "secret", "token", "api", "authorization", "cookie"],
@@ -33,10 +36,10 @@ internal static partial class WebhookText
     /// <summary>The headers of an answer that tell something.</summary>
     public static string? Head(HttpResponseMessage answer)
     {
-        var lines = new StringBuilder();
+        var lines = (_lines ??= new StringBuilder()).Clear();
         Add(lines, answer.Headers.NonValidated);
         Add(lines, answer.Content.Headers.NonValidated);
-        return lines.Length == 0 ? null : lines.ToString();
+        return lines.Length == 0 ? null : Redact(Clean(lines.ToString()));
     }
 
     private static void Add(StringBuilder lines, HttpHeadersNonValidated headers)
@@ -44,11 +47,12 @@ internal static partial class WebhookText
         foreach (var (name, values) in headers)
         {
             if (!_heads.Contains(name)) continue;
-            var value = Clean(values.ToString());
+            var value = values.ToString();
             if (name.Equals("Location", StringComparison.OrdinalIgnoreCase))
-                value = Uri.TryCreate(value, UriKind.Absolute, out var location) ? Url(location) : Hidden;
+                value = Uri.TryCreate(Clean(value), UriKind.Absolute, out var location) ? Url(location) : Hidden;
             if (lines.Length > 0) lines.Append('\n');
-            lines.Append(name).Append(": ").Append(Redact(value.Length > MostHeaderLength ? value[..MostHeaderLength] + " …" : value));
+            lines.Append(name).Append(": ").Append(value, 0, Math.Min(value.Length, MostHeaderLength));
+            if (value.Length > MostHeaderLength) lines.Append(" …");
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json;
@@ -250,6 +251,8 @@ internal sealed class Webhooks : IAsyncDisposable
 
     private Task<bool> HappenAsync(IEnumerable<(Caller Person, Guid Profile)> targets) => InScopeAsync(async services =>
     {
+        // What happens belongs to a trace: of a request or of a delivery.
+        using var cause = new Activity("happen").Start();
         var (writer, unit, rows) = (services.GetRequiredService<EventWriter>(), services.GetRequiredService<UnitOfWork>(),
             services.GetRequiredService<PendingRows>());
         var data = _data.ToJsonString(Json.Options);
