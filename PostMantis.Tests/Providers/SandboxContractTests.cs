@@ -91,6 +91,22 @@ public sealed class SandboxContractTests(SandboxFixture sandbox)
     }
 
     [Fact]
+    public async Task A_busy_page_is_read_no_further_back_than_the_call()
+    {
+        var page = Destinations[SettlementMode.ReadBack];
+        await _sandbox.CrowdAsync(page.Id, 500, Time.GetUtcNow().AddMinutes(-1));
+        var work = TestPublishWork.For(page, Tokens, "busy", Time, Fault("timeoutBeforeAccept"));
+        Assert.IsType<PublishOutcome.Unconfirmed>(await Provider.Publisher.PublishAsync(work, default));
+        var before = await ReadsAsync();
+        Assert.IsType<ReconcileOutcome.NotListed>(
+            await Provider.Reconciler.ReconcileAsync(work.Reconcile(SettlementMode.ReadBack), default));
+        Assert.Equal(1, await ReadsAsync() - before);
+
+        async Task<int> ReadsAsync() =>
+            (await _sandbox.RequestsAsync("GET")).Count(path => path.EndsWith("/posts", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_code_is_good_once_and_a_second_use_ends_the_grant()
     {
         var (tokens, trip, code) = await ConnectAsync("studio");

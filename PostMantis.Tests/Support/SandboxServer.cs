@@ -123,11 +123,24 @@ internal sealed class SandboxServer : IAsyncDisposable
         return new Hold(this, (Guid)made!["id"]!);
     }
 
-    /// <summary>The paths that were asked for, with POST only, oldest first.</summary>
-    public async Task<IReadOnlyList<string>> RequestsAsync()
+    /// <summary>Others post, one a second until <paramref name="until"/>.</summary>
+    public async Task CrowdAsync(string destinationId, int posts, DateTimeOffset until)
+    {
+        await using var command = _database.CreateCommand("""
+            INSERT INTO sandbox.posts (id, destination_id, body, created_at)
+            SELECT gen_random_uuid(), $1, 'other ' || n, $3 - n * interval '1 second' FROM generate_series(1, $2) n
+            """);
+        command.Parameters.AddWithValue(destinationId);
+        command.Parameters.AddWithValue(posts);
+        command.Parameters.AddWithValue(until);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>The paths that were asked for, by one method only, oldest first.</summary>
+    public async Task<IReadOnlyList<string>> RequestsAsync(string method = "POST")
     {
         var answer = await Client.GetFromJsonAsync<JsonObject>(new Uri(Address, "/control/requests"));
-        return [.. answer!["requests"]!.AsArray().Where(r => (string)r!["method"]! == "POST").Select(r => (string)r!["path"]!)];
+        return [.. answer!["requests"]!.AsArray().Where(r => (string)r!["method"]! == method).Select(r => (string)r!["path"]!)];
     }
 
     public async Task ControlAsync(string path)

@@ -55,7 +55,13 @@ internal sealed class SandboxReconciler(SandboxClient client) : IReconciler
             var ours = posts.Where(post => post["parentId"] is null && post.Text("body") == work.Content.Body
                 && (post.Objects("media")?.Count ?? 0) == work.Content.Media.Count).Select(post =>
                 ListedPost.Of(post.Id("id"), ProviderText.Url(post.Text("url")), post.Moment("createdAt")));
-            return new ListingPage(answer, ours, answer.Body.Id("nextCursor")) { IsWhole = answer.Body.Flag("complete") == true };
+            var next = answer.Body.Id("nextCursor");
+            return new ListingPage(answer, ours, next)
+            {
+                // Newest first: a busy page is not read on to where a network that does not tell its clock would have to begin.
+                ReadTo = posts is [.., var last] ? last.Moment("createdAt") : null,
+                IsWhole = next is not null || answer.Body.Flag("complete") == true,
+            };
         });
     }
 
