@@ -14,7 +14,7 @@ internal sealed record LaneMessages(IReadOnlyList<DueMessage> Messages, bool Has
 }
 
 /// <summary>How far a lane was read.</summary>
-internal readonly record struct LanePlace(Guid Lane, Guid EndpointId, DueMessage After);
+internal readonly record struct LanePlace(Guid Lane, WebhookTarget Endpoint, DueMessage After);
 
 /// <summary>What sending needs of an endpoint, its secrets still sealed.</summary>
 internal sealed record WebhookTarget
@@ -31,6 +31,9 @@ internal sealed record WebhookTarget
     public required DateTimeOffset? PreviousSecretEndsAt { get; init; }
     public required int Failures { get; init; }
     public required DateTimeOffset? RetryAt { get; init; }
+
+    /// <summary>Another one: these are not its settings any more.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
 }
 
 /// <summary>A message whose moment has come, with its event.</summary>

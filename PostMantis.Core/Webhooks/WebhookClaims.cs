@@ -23,7 +23,7 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
 
     private const string EndpointsSql = """
         SELECT l.lane, w.id, w.user_id, w.url, w.disabled_at IS NOT NULL, w.secret, w.previous_secret,
-            w.previous_secret_ends_at, w.failures, w.retry_at
+            w.previous_secret_ends_at, w.failures, w.retry_at, w.updated_at
         FROM unnest($1) l(lane) CROSS JOIN LATERAL (
             SELECT endpoint_id FROM webhook_messages
             WHERE lane = l.lane AND status = 'pending' ORDER BY next_attempt_at, sequence LIMIT 1) m
@@ -44,11 +44,12 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
         LEFT JOIN LATERAL (SELECT * FROM events WHERE id = m.event_id LIMIT 1) e ON true
         """;
 
-    // Of lanes in hand, what comes after what was read. What came in before that is found when the lane is left.
+    // Of lanes in hand, what comes after what was read, while the settings are those it is sent with. What came in before
+    // that is found when the lane is left.
     private const string MoreSql = $"""
         SELECT {Columns}
-        FROM unnest($1, $4, $5, $6) l(lane, endpoint_id, after_at, after_sequence)
-        JOIN webhook_endpoints w ON w.id = l.endpoint_id AND w.disabled_at IS NULL
+        FROM unnest($1, $4, $5, $6, $7) l(lane, endpoint_id, updated_at, after_at, after_sequence)
+        JOIN webhook_endpoints w ON w.id = l.endpoint_id AND w.updated_at = l.updated_at AND w.disabled_at IS NULL
         CROSS JOIN LATERAL (
             SELECT * FROM webhook_messages
             WHERE lane = l.lane AND status = 'pending' AND next_attempt_at <= $2
@@ -76,8 +77,8 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
             var most = PerLane(lanes.Count);
             await using var reads = unit.Batch();
             reads.Add(MoreSql, lanes.Select(l => l.Lane).ToArray(), time.GetUtcNow(), most,
-                lanes.Select(l => l.EndpointId).ToArray(), lanes.Select(l => l.After.DueAt).ToArray(),
-                lanes.Select(l => l.After.Sequence).ToArray());
+                lanes.Select(l => l.Endpoint.Id).ToArray(), lanes.Select(l => l.Endpoint.UpdatedAt).ToArray(),
+                lanes.Select(l => l.After.DueAt).ToArray(), lanes.Select(l => l.After.Sequence).ToArray());
             var messages = await unit.FinishAsync(reads, MessagesAsync, token);
             return (IReadOnlyList<LaneMessages>)[.. lanes.Select(l => Of(messages, l.Lane, most))];
         }, ct);
@@ -129,6 +130,7 @@ internal sealed class WebhookClaims(UnitOfWork unit, WorkQueue queue, IOptions<W
                 PreviousSecretEndsAt = row.TimeOrNull(7),
                 Failures = row.GetInt32(8),
                 RetryAt = row.TimeOrNull(9),
+                UpdatedAt = row.Time(10),
             };
         }
         return endpoints;

@@ -18,7 +18,7 @@ public sealed partial class WebhookRunner : IDisposable
     // So that a slot with a long backlog does not keep others from theirs.
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
 
-    // While slots are free nobody is kept; but what the endpoint's settings say is looked at again.
+    // While slots are free nobody is kept from theirs; what came in out of order is looked for again.
     private static readonly TimeSpan LongTurn = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan NoSecret = TimeSpan.FromMinutes(1);
 
@@ -180,7 +180,7 @@ public sealed partial class WebhookRunner : IDisposable
                     if (due.Messages.Count == 0) break;
                 }
                 if (i == due.Messages.Count / 2 && due.HasMore && IsReadingOn)
-                    more = _more.AddSoonAsync(new LanePlace(lane.Lease.Key, endpoint.Id, due.Messages[^1]));
+                    more = _more.AddSoonAsync(new LanePlace(lane.Lease.Key, endpoint, due.Messages[^1]));
 
                 // Stored in the order they are added: the last one that is durable says that all are.
                 if (last is not null) _settlements.Add(last);

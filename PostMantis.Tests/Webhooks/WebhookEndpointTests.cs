@@ -200,6 +200,7 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
                 PreviousSecretEndsAt = null,
                 Failures = 0,
                 RetryAt = null,
+                UpdatedAt = endpoint.UpdatedAt,
             }, stored.FirstAttempt!, null), null);
 
         // The answer to its commit was lost.

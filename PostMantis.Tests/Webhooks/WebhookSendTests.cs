@@ -103,6 +103,29 @@ public sealed class WebhookSendTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_slot_in_hand_goes_on_with_the_settings_of_now()
+    {
+        const int many = 400, changedAt = 10;
+        await using var world = await WebhookWorld.StartAsync(new Dictionary<string, string?> { ["Webhooks:EndpointSlots"] = "1" });
+        var id = (await world.EndpointAsync()).EndpointId;
+        world.Receiver.On("/", async (_, got) =>
+        {
+            if (got.Sequence != changedAt) return;
+            world.Host.Clock.Advance(TimeSpan.FromMilliseconds(1));
+            await world.EndpointsAsync(e => e.UpdateAsync(world.Person, id,
+                new WebhookSettings("moved", world.Receiver.Url("/moved"), WebhookMode.Both, [], [], []), default));
+            world.Host.Clock.Advance(TimeSpan.FromMilliseconds(1));
+            await world.EndpointsAsync(e => e.RotateAsync(world.Person, id, default));
+        });
+        await world.HappenAsync(times: many);
+        await world.SendAsync();
+        Assert.Equal(Enumerable.Range(1, many).Select(n => (long)n), world.Receiver.Received.Select(r => r.Sequence));
+        Assert.InRange(world.Receiver.At("/").Count, changedAt, many / 2);
+        Assert.All(world.Receiver.At("/"), got => Assert.DoesNotContain(' ', got.Headers["webhook-signature"]));
+        Assert.All(world.Receiver.At("/moved"), got => Assert.Contains(' ', got.Headers["webhook-signature"]));
+    }
+
+    [Fact]
     public async Task Every_row_of_the_schedule_is_kept_and_after_the_last_the_message_has_failed()
     {
         await _world.EndpointAsync();
