@@ -6,6 +6,7 @@ using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Retention;
+using PostMantis.Core.Webhooks;
 using PostMantis.Tests.Support;
 
 namespace PostMantis.Tests.Retention;
@@ -124,6 +125,27 @@ public sealed class SweeperTests : IAsyncLifetime
         Assert.InRange(await MonthsAsync(), 3, before + 2);
         await AddAsync(1);
         Assert.Equal([4], await SequencesAsync("/events"));
+    }
+
+    [Fact]
+    public async Task New_months_have_the_indexes_of_the_default_partition_and_their_room()
+    {
+        await _host.InScopeAsync(async services =>
+        {
+            await services.GetRequiredService<WebhookRetention>().RunOnceAsync(default);
+            return true;
+        });
+        var keys = await _host.InDatabaseAsync(db => db.Database.SqlQuery<string>($"""
+            SELECT regexp_replace(regexp_replace(pg_get_indexdef(i.indexrelid), 'INDEX \S+ ON \S+', ''), '\s+', ' ', 'g') AS "Value"
+            FROM pg_inherits h JOIN pg_index i ON i.indrelid = h.inhrelid WHERE h.inhparent = 'webhook_messages'::regclass
+            """).ToListAsync());
+        var kinds = keys.CountBy(key => key).ToList();
+        Assert.Equal(3, kinds.Count);
+        Assert.Contains(kinds, kind => kind.Key.EndsWith("(endpoint_id, id) WITH (fillfactor='45')", StringComparison.Ordinal));
+
+        // Last month, this one, the next two, and the default one.
+        Assert.All(kinds, kind => Assert.InRange(kind.Value, 4, 6));
+        Assert.Single(kinds.Select(kind => kind.Value).Distinct());
     }
 
     [Fact]
