@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.EntityFrameworkCore;
+using PostMantis.Core.Access;
 using PostMantis.Core.Deliveries;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
@@ -26,11 +27,12 @@ internal sealed class Drill : IAsyncDisposable
     private readonly ConcurrentQueue<Sent> _sent = new();
     private CancellationTokenSource _over = new();
     private readonly string _name;
-    private readonly string _key;
+    private readonly IReadOnlyList<(string Key, IReadOnlyList<Profile> Pages)> _senders;
     private Task _load = Task.CompletedTask;
     private int _number;
 
-    private Drill(string name, PublishingWorld world, string key) => (_name, World, _key) = (name, world, key);
+    private Drill(string name, PublishingWorld world, IReadOnlyList<(string Key, IReadOnlyList<Profile> Pages)> senders) =>
+        (_name, World, _senders) = (name, world, senders);
 
     public PublishingWorld World { get; }
 
@@ -43,14 +45,24 @@ internal sealed class Drill : IAsyncDisposable
     public static bool IsAsked => Environment.GetEnvironmentVariable("POSTMANTIS_FULL") == "1";
 
     /// <summary>A world on <paramref name="database"/>, with replicas that are started by <paramref name="start"/>.</summary>
+    /// <param name="people">How many have a page of every settlement mode: a page takes one post after the other.</param>
     public static async Task<Drill> StartAsync(string name, string database, Func<PublishingWorld, Task<ApiServer>> start,
-        IReadOnlyDictionary<string, string?>? settings = null)
+        IReadOnlyDictionary<string, string?>? settings = null, int people = 1)
     {
         var world = await PublishingWorld.StartAsync(settings, movedClock: false, connectionString: database);
-        var drill = new Drill(name, world, (await ApiClient.WithKeyAsync(world.Host, world.Person)).Key!);
+        List<(string, IReadOnlyList<Profile>)> senders = [(await KeyAsync(world.Person), world.Pages)];
+        while (senders.Count < people)
+        {
+            var person = await Seed.UserAsync(world.Host);
+            senders.Add((await KeyAsync(person), await PublishingWorld.ConnectAsync(
+                world.Host, world.Sandbox, person, [.. world.Pages.Select(p => p.ProviderProfileId)])));
+        }
+        var drill = new Drill(name, world, senders);
         drill.Fleet = new Fleet(() => start(world), Replicas);
         await Task.WhenAll(Enumerable.Range(0, Replicas).Select(drill.Fleet.StartAsync));
         return drill;
+
+        async Task<string> KeyAsync(Caller person) => (await ApiClient.WithKeyAsync(world.Host, person)).Key!;
     }
 
     /// <summary>Programs begin to send posts, each to two pages, under one key until it is accepted.</summary>
@@ -63,9 +75,10 @@ internal sealed class Drill : IAsyncDisposable
         while (!_over.IsCancellationRequested)
         {
             var n = Interlocked.Increment(ref _number);
-            var pages = new[] { World.Pages[n % 4], World.Pages[(n + 1) % 4] };
+            var (key, all) = _senders[n / 4 % _senders.Count];
+            var pages = new[] { all[n % 4], all[(n + 1) % 4] };
             var body = $"{_name} {n}";
-            if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages, faults?.Invoke(n) ?? ""), _key, body))
+            if (await Fleet.AcceptAsync(PublishingWorld.Body(body, pages, faults?.Invoke(n) ?? ""), key, body))
                 _sent.Enqueue(new Sent(body, pages, TimeProvider.System.GetTimestamp()));
 
             // By the clock, so that the pace is what was asked for; who was held up goes on from there.

@@ -12,6 +12,9 @@ namespace PostMantis.Tests.Drills;
 public sealed class SoakTests(ITestOutputHelper output)
 {
     private const string Database = "soak";
+
+    // So that it is the machine that says how much goes through, and not pages that wait for a network that does not answer.
+    private const int People = 8;
     private const double MostGrowth = 0.15;
     private static readonly TimeSpan _strike = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _round = _strike * 4;
@@ -25,7 +28,7 @@ public sealed class SoakTests(ITestOutputHelper output)
         await using var server = await TemporaryPostgres.StartAsync(durable: false);
         await server.ExecuteAsync($"CREATE DATABASE {Database}");
         await PostgresServer.MigrateAsync(server.ConnectionString(Database));
-        await using var drill = await Drill.StartAsync("soak", server.ConnectionString(Database), world => world.StartReplicaAsync());
+        await using var drill = await Drill.StartAsync("soak", server.ConnectionString(Database), world => world.StartReplicaAsync(), people: People);
 
         // What this machine takes, through the whole way to the network.
         var started = TimeProvider.System.GetTimestamp();
