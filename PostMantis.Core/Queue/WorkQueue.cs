@@ -13,16 +13,18 @@ public sealed class WorkQueue(
     UnitOfWork unit, WorkerIdentity worker, FreedLanes freed, ReachedItems reached, TimeProvider time, IOptions<QueueOptions> options)
 {
     // One claim of a kind at a time, so that what a claim sees of lanes and shares is exact. A claimer that froze loses
-    // its connection, and the lock with it.
+    // its connection, and the lock with it. A claim takes its rows in the order of an index and no other way: statistics
+    // made while the queue was empty promise that reading and sorting all of a backlog is cheaper.
     private const string TakeTurnSql = """
         SELECT set_config('idle_in_transaction_session_timeout', '15s', true), set_config('jit', 'off', true),
-            pg_advisory_xact_lock($1)
+            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+            set_config('enable_sort', 'off', true), pg_advisory_xact_lock($1)
         """;
 
-    // A claim takes its rows in the order of an index and no other way: statistics made while the queue was empty promise
-    // that reading and sorting all of a backlog is cheaper. What else the transaction asks is planned as ever.
-    private const string ByIndexSql = """
-        SELECT set_config(name, $1, true) FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_sort']) name
+    // What else the transaction asks is planned as ever.
+    private const string AsEverSql = """
+        SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true),
+            set_config('enable_sort', 'on', true)
         """;
 
     private const int Unnamed = 16;
@@ -190,7 +192,6 @@ public sealed class WorkQueue(
             unit.PlanOnce();
             await using var commands = unit.Batch();
             commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
-            commands.Add(ByIndexSql, "off");
             var parameters = commands.Add(ClaimSql).Parameters;
             parameters.AddWithValue(name);
             parameters.AddWithValue(now);
@@ -208,12 +209,11 @@ public sealed class WorkQueue(
             parameters.AddWithValue(from.Select(f => f.Pool).ToArray());
             parameters.AddWithValue(from.Select(f => f.RunAt).ToArray());
             parameters.AddWithValue(from.Select(f => f.Id).ToArray());
-            commands.Add(ByIndexSql, "on");
+            commands.Add(AsEverSql);
             List<WorkLease> leases = [];
             List<ReachedItem> last = [];
             var again = false;
             await using var rows = await commands.ReadAsync(token);
-            await rows.NextResultAsync(token);
             await rows.NextResultAsync(token);
             while (await rows.ReadAsync(token))
             {
