@@ -21,10 +21,10 @@ public sealed class WorkQueue(
             set_config('enable_sort', 'off', true), pg_advisory_xact_lock($1)
         """;
 
-    // What else the transaction asks is planned as ever.
+    // What else the transaction asks is planned as whoever runs Postgres has it.
     private const string AsEverSql = """
-        SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true),
-            set_config('enable_sort', 'on', true)
+        SELECT set_config('enable_seqscan', NULL, true), set_config('enable_bitmapscan', NULL, true),
+            set_config('enable_sort', NULL, true)
         """;
 
     private const int Unnamed = 16;
