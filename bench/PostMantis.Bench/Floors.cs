@@ -23,7 +23,7 @@ internal static class Floors
                 issues, open_deliveries, created_by_type, created_by_id, accepted_at, accepted_by_id, is_capped, created_at,
                 updated_at)
             SELECT post_id, user_id, 'scheduled', false, 1, false, bench_content(:p, true), now() + interval '1 day', '{}',
-                '[]', 2, 'api_key', user_id, now(), user_id, false, now(), now() FROM owner),
+                '[]', (SELECT count(*) FROM chosen), 'api_key', user_id, now(), user_id, false, now(), now() FROM owner),
         deliveries AS (
             INSERT INTO deliveries (id, post_id, user_id, profile_id, position, provider, profile_name, test_mode, status,
                 phase, content, content_hash, parts, scheduled_at, attempt_count, created_at, updated_at)

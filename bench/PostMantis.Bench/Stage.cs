@@ -95,9 +95,8 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>Brings statistics up to date and the log to disk, so that one measurement does not pay for another.</summary>
     public async Task RestAsync()
     {
-        await using var batch = Source.CreateBatch();
-        foreach (var sql in (string[])["ANALYZE", "CHECKPOINT"]) batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
-        await batch.ExecuteNonQueryAsync();
+        await using var command = Source.CreateCommand("ANALYZE; CHECKPOINT");
+        await command.ExecuteNonQueryAsync();
     }
 
     public async Task<T> ScalarAsync<T>(string sql)
