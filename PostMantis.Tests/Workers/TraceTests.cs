@@ -58,7 +58,10 @@ public sealed class TraceTests : IAsyncLifetime
         {
             await AcceptAsync(first, key, Root, $"00-{trace}-{remote}-01");
             await hold.ReachedAsync();
-            await _collector.UntilAsync(() => Of(trace).Any(s => s.Kind == ExportedSpan.Server));
+
+            // Whose webhooks are out by then: an attempt that arrived but was not yet exported would be lost with the process.
+            await _collector.UntilAsync(() => Of(trace).Any(s => s.Kind == ExportedSpan.Server)
+                && HasAttempt(trace, EventTypes.PostCreated) && HasAttempt(trace, EventTypes.PostScheduled), () => string.Join('\n', Of(trace)));
             await first.KillAsync();
             output = first.Output;
         }
@@ -66,8 +69,7 @@ public sealed class TraceTests : IAsyncLifetime
         await using (var second = await _world.StartReplicaAsync(settings: settings))
         {
             await AcceptAsync(second, key, Root + " unsampled", $"00-{ignored}-{remote}-00");
-            await _collector.UntilAsync(() => Of(trace).Any(s => s.Name == "webhook attempt"
-                && s.Tags["postmantis.event.type"] == EventTypes.PostCompleted), () => string.Join('\n', Of(trace)));
+            await _collector.UntilAsync(() => HasAttempt(trace, EventTypes.PostCompleted), () => string.Join('\n', Of(trace)));
             while (!_receiver.Received.Any(r => (string)r.Json["type"]! == EventTypes.PostCompleted
                 && r.Headers["traceparent"].Contains(ignored, StringComparison.Ordinal)))
                 await _receiver.ArrivalAsync();
@@ -140,6 +142,9 @@ public sealed class TraceTests : IAsyncLifetime
         var signing = Convert.ToHexStringLower(Convert.FromBase64String(shown.Secret["whsec_".Length..]));
         Assert.DoesNotContain(signing, dump, StringComparison.Ordinal);
     }
+
+    private bool HasAttempt(string trace, string type) =>
+        Of(trace).Any(s => s.Name == "webhook attempt" && s.Tags["postmantis.event.type"] == type);
 
     private List<ExportedSpan> Of(string trace) => [.. _collector.Spans.Where(s => s.TraceId == trace)];
 
