@@ -2,12 +2,14 @@ namespace PostMantis.Core.Webhooks;
 
 /// <summary>
 /// An attempt that delivered its message at the first try, as nearly all do: it is kept in the row of the message and has
-/// none of its own.
+/// none of its own. What is here is the same for many; what is each one's own has its columns.
 /// </summary>
 public sealed record FirstTry
 {
     /// <inheritdoc cref="WebhookAttempt.Url"/>
     public required string Url { get; init; }
+
+    /// <summary>Of messages that versions before the column stored; else 0, which those expect.</summary>
     public required int DurationMs { get; init; }
     public required int? StatusCode { get; init; }
 
@@ -23,18 +25,18 @@ public sealed record FirstTry
     /// <inheritdoc cref="WebhookAttempt.Signatures"/>
     public required int Signatures { get; init; }
 
-    /// <inheritdoc cref="WebhookAttempt.Traceparent"/>
+    /// <summary>Of messages that versions before the column stored.</summary>
     public required string? Traceparent { get; init; }
 
     internal static FirstTry Of(WebhookAttempt attempt) => new()
     {
         Url = attempt.Url,
-        DurationMs = attempt.DurationMs,
+        DurationMs = 0,
         StatusCode = attempt.StatusCode,
         HttpVersion = attempt.HttpVersion,
         AnswerHead = attempt.AnswerHead,
         AnswerBody = attempt.AnswerBody,
         Signatures = attempt.Signatures,
-        Traceparent = attempt.Traceparent,
+        Traceparent = null,
     };
 }

@@ -56,8 +56,14 @@ public sealed class WebhookMessage
     /// <summary>When the attempt began that delivered it at the first try; null: its attempts have rows of their own.</summary>
     public DateTimeOffset? FirstTryAt { get; init; }
 
-    /// <summary>That attempt.</summary>
+    /// <summary>What that attempt was told.</summary>
     public FirstTry? FirstTry { get; init; }
+
+    /// <summary>How long that attempt took, in milliseconds; null: see <see cref="Webhooks.FirstTry.DurationMs"/>.</summary>
+    public int? FirstTryMs { get; init; }
+
+    /// <summary>The trace that attempt belongs to; null: see <see cref="Webhooks.FirstTry.Traceparent"/>.</summary>
+    public string? FirstTryTraceparent { get; init; }
 
     /// <summary>The replay that asked for it last.</summary>
     public Guid? ReplayId { get; init; }
@@ -73,13 +79,13 @@ public sealed class WebhookMessage
         Number = 1,
         Url = kept.Url,
         StartedAt = at,
-        DurationMs = kept.DurationMs,
+        DurationMs = FirstTryMs ?? kept.DurationMs,
         StatusCode = kept.StatusCode,
         HttpVersion = kept.HttpVersion,
         AnswerHead = kept.AnswerHead,
         AnswerBody = kept.AnswerBody,
         Signatures = kept.Signatures,
-        Traceparent = kept.Traceparent,
+        Traceparent = FirstTryTraceparent ?? kept.Traceparent,
     };
 
     internal sealed class Configuration : IEntityTypeConfiguration<WebhookMessage>

@@ -37,11 +37,13 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
             AND (s.status = 'delivered' OR m.attempts = s.was)
         """;
 
-    // Delivered at the first try: the message tells all of it.
+    // Delivered at the first try: the message tells all of it. What many were told alike is sent and read once.
     private const string FirstTriesSql = """
         UPDATE webhook_messages m SET status = 'delivered', attempts = 1, next_attempt_at = NULL, last_attempt_at = s.at,
-            last_status_code = s.status_code, delivered_at = s.delivered_at, first_try_at = s.at, first_try = s.first_try
-        FROM unnest($1, $2, $3, $4, $5, $6) AS s(id, endpoint_id, at, status_code, delivered_at, first_try)
+            last_status_code = s.status_code, delivered_at = s.delivered_at, first_try_at = s.at, first_try = ($9)[s.told],
+            first_try_ms = s.ms, first_try_traceparent = s.traceparent
+        FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+            AS s(id, endpoint_id, at, status_code, delivered_at, ms, traceparent, told)
         WHERE m.endpoint_id = s.endpoint_id AND m.id = s.id AND m.status = 'pending' AND m.attempts = 0
         """;
 
@@ -187,8 +189,16 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         columns.Add(o => o.Attempt.StartedAt);
         columns.Add(o => o.Attempt.StatusCode);
         columns.Add(o => o.EndedAt);
-        columns.JsonText(o => JsonSerializer.Serialize(FirstTry.Of(o.Attempt), Json.Options));
+        columns.Add(o => o.Attempt.DurationMs);
+        columns.Add(o => o.Attempt.Traceparent);
+        Dictionary<FirstTry, int> told = [];
+        columns.Add(o => Number(told, FirstTry.Of(o.Attempt)));
+        new SqlColumns<FirstTry>(command, [.. told.Keys]).JsonText(t => JsonSerializer.Serialize(t, Json.Options));
         return command;
+
+        // Postgres counts from 1. Keys keep the order they came in, as none is taken out.
+        static int Number(Dictionary<FirstTry, int> told, FirstTry one) =>
+            told.TryGetValue(one, out var number) ? number : told[one] = told.Count + 1;
     }
 
     private static void WriteAttempts(SqlBatch batch, List<WebhookOutcome> outcomes)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -150,6 +151,29 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
         Assert.Equivalent(first, attempts[^1]);
         var health = (await _world.ReadAsync(r => r.HealthAsync(_world.Person, [id], default)))[id];
         Assert.Equal((2, 1, attempts[0].StartedAt), (health.Succeeded, health.Failed, health.LastAttemptAt));
+    }
+
+    [Fact]
+    public async Task Messages_stored_together_keep_what_each_was_told_and_what_an_older_version_stored_is_told_too()
+    {
+        await _world.EndpointAsync();
+        _world.Receiver.On("/", async (http, received) => await http.Response.WriteAsync($"event {(long)received.Json["sequence"]! % 2}"));
+        await _world.HappenAsync(times: 5);
+        await _world.SendAsync();
+        var messages = await _world.MessagesAsync();
+        Assert.Equal(5, messages.Count);
+        var told = _world.Receiver.Received.ToDictionary(r => Guid.Parse(r.Id));
+        Assert.All(messages, m => Assert.Equal(($"event {m.Sequence % 2}", told[m.EventId].Headers["traceparent"]),
+            (m.FirstAttempt!.AnswerBody, m.FirstAttempt.Traceparent)));
+
+        var (before, older) = (messages[0].FirstAttempt!, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        await _world.Host.InDatabaseAsync(db => db.Database.ExecuteSqlAsync($$"""
+            UPDATE webhook_messages SET first_try_ms = NULL, first_try_traceparent = NULL,
+                first_try = (first_try::jsonb || jsonb_build_object('durationMs', 7, 'traceparent', {{older}}))::json
+            WHERE id = {{messages[0].Id}}
+            """));
+        var stored = (await _world.MessagesAsync())[0].FirstAttempt!;
+        Assert.Equal((7, older, before.AnswerBody), (stored.DurationMs, stored.Traceparent, stored.AnswerBody));
     }
 
     [Fact]

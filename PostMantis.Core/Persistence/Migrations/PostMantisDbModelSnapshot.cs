@@ -2199,6 +2199,14 @@ namespace PostMantis.Core.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("first_try_at");
 
+                    b.Property<int?>("FirstTryMs")
+                        .HasColumnType("integer")
+                        .HasColumnName("first_try_ms");
+
+                    b.Property<string>("FirstTryTraceparent")
+                        .HasColumnType("text")
+                        .HasColumnName("first_try_traceparent");
+
                     b.Property<Guid>("Lane")
                         .HasColumnType("uuid")
                         .HasColumnName("lane");
