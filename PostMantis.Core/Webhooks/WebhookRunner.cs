@@ -22,7 +22,7 @@ public sealed partial class WebhookRunner : IDisposable
     private static readonly TimeSpan LongTurn = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan NoSecret = TimeSpan.FromMinutes(1);
 
-    // What is read on is not needed before the other half of what was read is sent: others may join.
+    // What is read on is not needed before the rest of what was read is sent: others may join.
     private static readonly TimeSpan ReadingPause = TimeSpan.FromMilliseconds(5);
 
     // With more slots than this at work none is waited for; what is read ahead would only lie in memory.
@@ -179,7 +179,7 @@ public sealed partial class WebhookRunner : IDisposable
                     (due, more, i) = (await more, null, 0);
                     if (due.Messages.Count == 0) break;
                 }
-                if (i == due.Messages.Count / 2 && due.HasMore && IsReadingOn)
+                if (i == due.Messages.Count / 4 && due.HasMore && IsReadingOn)
                     more = _more.AddSoonAsync(new LanePlace(lane.Lease.Key, endpoint, due.Messages[^1]));
 
                 // Stored in the order they are added: the last one that is durable says that all are.
