@@ -35,8 +35,9 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, A
         FROM attempts WHERE delivery_id = ANY($1) AND finished_at IS NULL
         """;
 
-    // A claim need not be on disk where a mark follows: the mark takes it along, and without a mark nothing was sent. A
-    // server that crashes in between forgets the claim, and the mark then fails for want of a lease.
+    // A claim need not be on disk: the mark or the handle that is stored before a public call takes it along, and where a key
+    // that the delivery alone gives makes the call repeatable, nothing is. A server that crashes in between forgets the
+    // claim, as if it had not been; what comes to be stored under it then fails for want of a lease.
     private const string CommitSoonSql = "SET LOCAL synchronous_commit = off";
 
     private const string BeginAttemptsSql = """
@@ -121,8 +122,7 @@ internal sealed partial class DeliveryClaims(UnitOfWork unit, WorkQueue queue, A
             LogOrphans(logger, orphans.Count);
         }
         await using var writes = unit.Batch();
-        if (claimed.TrueForAll(c => c.Attempt.Mode is SettlementMode.ReadBack or SettlementMode.None))
-            writes.Add(CommitSoonSql);
+        writes.Add(CommitSoonSql);
         Begin(writes, [.. claimed.Where(c => !c.IsResumed)], now);
         Resume(writes, [.. claimed.Where(c => c.IsResumed)]);
         GrantOpener.Ask(writes, claimed.Select(c => c.Profile.ConnectionId));
