@@ -26,7 +26,7 @@ public interface IPublisher
     /// Does or continues one attempt and answers with an outcome, never an exception for what a network may do.
     /// Handles are saved through <paramref name="work"/> as soon as they exist; a public call of mode ReadBack or
     /// None is made only inside the window that <see cref="PublishWork.MarkAsync"/> opened. Before one of the other modes
-    /// a handle is saved, or its key follows from the delivery: what is claimed is not yet durable then.
+    /// a handle is saved, or its key follows from the delivery: the claim alone need not be durable yet.
     /// </summary>
     Task<PublishOutcome> PublishAsync(PublishWork work, CancellationToken ct);
 }

@@ -191,14 +191,16 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
         columns.Add(o => o.EndedAt);
         columns.Add(o => o.Attempt.DurationMs);
         columns.Add(o => o.Attempt.Traceparent);
-        Dictionary<FirstTry, int> told = [];
-        columns.Add(o => Number(told, FirstTry.Of(o.Attempt)));
-        new SqlColumns<FirstTry>(command, [.. told.Keys]).JsonText(t => JsonSerializer.Serialize(t, Json.Options));
-        return command;
+        OrderedDictionary<FirstTry, bool> told = [];
+        columns.Add(o =>
+        {
+            told.TryAdd(FirstTry.Of(o.Attempt), true, out var index);
 
-        // Postgres counts from 1. Keys keep the order they came in, as none is taken out.
-        static int Number(Dictionary<FirstTry, int> told, FirstTry one) =>
-            told.TryGetValue(one, out var number) ? number : told[one] = told.Count + 1;
+            // Postgres counts from 1.
+            return index + 1;
+        });
+        new SqlColumns<FirstTry>(command, told.Keys).JsonText(t => JsonSerializer.Serialize(t, Json.Options));
+        return command;
     }
 
     private static void WriteAttempts(SqlBatch batch, List<WebhookOutcome> outcomes)

@@ -157,7 +157,11 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
     public async Task Messages_stored_together_keep_what_each_was_told_and_what_an_older_version_stored_is_told_too()
     {
         await _world.EndpointAsync();
-        _world.Receiver.On("/", async (http, received) => await http.Response.WriteAsync($"event {(long)received.Json["sequence"]! % 2}"));
+        _world.Receiver.On("/", async (http, received) =>
+        {
+            _world.Host.Clock.Advance(TimeSpan.FromMilliseconds(3));
+            await http.Response.WriteAsync($"event {(long)received.Json["sequence"]! % 2}");
+        });
         await _world.HappenAsync(times: 5);
         await _world.SendAsync();
         var messages = await _world.MessagesAsync();
@@ -165,6 +169,7 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
         var told = _world.Receiver.Received.ToDictionary(r => Guid.Parse(r.Id));
         Assert.All(messages, m => Assert.Equal(($"event {m.Sequence % 2}", told[m.EventId].Headers["traceparent"]),
             (m.FirstAttempt!.AnswerBody, m.FirstAttempt.Traceparent)));
+        Assert.All(messages, m => Assert.InRange(m.FirstAttempt!.DurationMs, 3, 15));
 
         var (before, older) = (messages[0].FirstAttempt!, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         await _world.Host.InDatabaseAsync(db => db.Database.ExecuteSqlAsync($$"""
