@@ -254,6 +254,7 @@ public sealed class WorkQueue(
     {
         await using var commands = unit.Batch();
         commands.Add(TakeTurnSql).Parameters.AddWithValue(FirstLock + (long)kind);
+        commands.Add(AsEverSql);
         await commands.RunAsync(ct);
     }
 
