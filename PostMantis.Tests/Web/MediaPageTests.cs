@@ -48,6 +48,7 @@ public sealed class MediaPageTests
         await page.Locator("#files").SetInputFilesAsync(script ? [_photo, _wide, _lie] : [_photo, _wide]);
         if (script)
         {
+            await Assertions.Expect(page.Locator(".upload [name=everywhere]")).ToHaveCountAsync(2);
             await Assertions.Expect(page.Locator(".upload.refused")).ToContainTextAsync("not image/png as it was said to be");
             await Assertions.Expect(page.Locator("[data-upload-status]")).ToHaveTextAsync("Done, but not all were taken.");
             await Assertions.Expect(page.Locator(".upload img")).ToHaveCountAsync(2);
@@ -79,6 +80,43 @@ public sealed class MediaPageTests
             Assert.Empty(complaints);
         }
         Assert.Equal(2, await host.InDatabaseAsync(db => db.Artifacts.CountAsync(a => a.Status == ArtifactStatus.Verified)));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_file_on_its_way_and_a_refused_one_stay_when_the_server_shows_what_it_has_beside_them()
+    {
+        var folder = Directory.CreateTempSubdirectory("postmantis-pages").FullName;
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var host = await PostMantisHost.StartAsync(new Dictionary<string, string?>(sandbox.Settings)
+        {
+            ["DataDirectory"] = folder,
+        }, movedClock: false);
+        await using var chromium = await Chromium.StartAsync();
+        var (page, complaints) = await chromium.OpenAsync(host.Address);
+        await Dashboard.SetUpAsync(page);
+        await Dashboard.ConnectAsync(page, "Studio Page");
+        var released = new TaskCompletionSource();
+        await page.RouteAsync("**", async route =>
+        {
+            if (route.Request.Method == "PUT" && route.Request.Headers["content-type"] == _photo.MimeType) await released.Task;
+            await route.ContinueAsync();
+        });
+
+        await page.GotoAsync("/posts/new");
+        await page.GetByLabel("Studio Page").First.CheckAsync();
+        await page.Locator("#files").SetInputFilesAsync([_photo, _lie, _wide]);
+        await Assertions.Expect(page.Locator(".upload", new() { HasText = "wide.png" }).Locator("[name=everywhere]")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator(".upload.refused")).ToContainTextAsync("not image/png as it was said to be");
+        await Assertions.Expect(page.GetByLabel("Sending photo.jpg")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Locator(".upload-name")).ToHaveTextAsync(["photo.jpg", "lie.png", "wide.png"]);
+
+        released.SetResult();
+        await Assertions.Expect(page.Locator(".upload [name=everywhere]")).ToHaveCountAsync(2);
+        await Assertions.Expect(page.Locator("[data-upload-status]")).ToHaveTextAsync("Done, but not all were taken.");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Dismiss lie.png" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".upload-name")).ToHaveTextAsync(["photo.jpg", "wide.png"]);
+        Assert.Empty(complaints);
         Directory.Delete(folder, recursive: true);
     }
 }

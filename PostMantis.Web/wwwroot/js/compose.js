@@ -47,8 +47,22 @@ function put(part) {
   const place = form.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
   if (!place) return true;
   if (place.contains(document.activeElement) && document.activeElement.matches('input, select, textarea')) return false;
-  if (place.innerHTML !== part.innerHTML) place.replaceChildren(...part.childNodes);
+  if (part.dataset.part === 'media') putFiles(place, part);
+  else if (place.innerHTML !== part.innerHTML) place.replaceChildren(...part.childNodes);
   return true;
+}
+
+// Each in the place of its own: between them are files still on their way, and refused ones, which the server has no word of.
+function putFiles(place, part) {
+  const idOf = row => row.querySelector('[name=media]')?.value;
+  const fresh = new Map([...part.children].map(row => [idOf(row), row]));
+  for (const row of [...place.children]) {
+    const next = fresh.get(idOf(row));
+    if (next) row.replaceWith(next);
+    else if (idOf(row)) row.remove();
+    fresh.delete(idOf(row));
+  }
+  place.append(...fresh.values());
 }
 
 // Each chosen profile has its panel; what its account may choose is asked for once, when it is chosen.

@@ -59,7 +59,6 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
   const token = form.querySelector('[name=__RequestVerificationToken]').value;
   const inForm = field.dataset.uploads === 'compose';
   let running = 0;
-  let refused = 0;
 
   const ask = async (path, values) => {
     const answer = await fetch(path, { method: 'POST', body: new URLSearchParams({ __RequestVerificationToken: token, ...values }) });
@@ -137,6 +136,19 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
     });
     item.querySelector('.upload-what').append(label, words);
     item.append(hidden, remove);
+    form.dispatchEvent(new CustomEvent('pm:files'));
+  };
+
+  // It stays beside what was taken until somebody has read it.
+  const refuse = (item, file, why) => {
+    item.querySelector('progress').remove();
+    item.classList.add('refused');
+    item.querySelector('small').textContent = why;
+    const dismiss = document.createElement('button');
+    Object.assign(dismiss, { type: 'button', className: 'btn btn-quiet btn-sm', textContent: 'Dismiss' });
+    dismiss.setAttribute('aria-label', `Dismiss ${file.name}`);
+    dismiss.addEventListener('click', () => item.remove());
+    item.append(dismiss);
   };
 
   const take = async file => {
@@ -153,17 +165,14 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
       if (!done.isVerified) throw new Error(done.message);
       finish(item, file, done);
     } catch (error) {
-      refused++;
-      bar.remove();
-      item.classList.add('refused');
-      item.querySelector('small').textContent = error.message;
+      refuse(item, file, error.message);
     } finally {
       running--;
       hold(running > 0);
       if (running === 0) {
-        status.textContent = refused > 0 ? 'Done, but not all were taken.' : 'All files are here.';
-        if (!inForm && refused === 0) location.reload();
-        if (inForm) form.dispatchEvent(new CustomEvent('pm:files'));
+        const all = list.querySelector('.refused') === null;
+        status.textContent = all ? 'All files are here.' : 'Done, but not all were taken.';
+        if (!inForm && all) location.reload();
       }
     }
   };
