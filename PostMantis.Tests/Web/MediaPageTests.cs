@@ -116,6 +116,15 @@ public sealed class MediaPageTests
         await Assertions.Expect(page.Locator("[data-upload-status]")).ToHaveTextAsync("Done, but not all were taken.");
         await page.GetByRole(AriaRole.Button, new() { Name = "Dismiss lie.png" }).ClickAsync();
         await Assertions.Expect(page.Locator(".upload-name")).ToHaveTextAsync(["photo.jpg", "wide.png"]);
+        await Assertions.Expect(page.Locator("[data-upload-status]")).ToBeEmptyAsync();
+
+        // In the library what was taken is listed when nothing is left to be read.
+        await page.GotoAsync("/library");
+        await page.Locator("#files").SetInputFilesAsync([_lie, new FilePayload { Name = "spare.png", MimeType = _wide.MimeType, Buffer = _wide.Buffer }]);
+        await Assertions.Expect(page.Locator("[data-upload-status]")).ToHaveTextAsync("Done, but not all were taken.");
+        await Assertions.Expect(page.Locator(".file", new() { HasText = "spare.png" })).ToHaveCountAsync(0);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Dismiss lie.png" }).ClickAsync();
+        await Assertions.Expect(page.Locator(".file", new() { HasText = "spare.png" })).ToBeVisibleAsync();
         Assert.Empty(complaints);
         Directory.Delete(folder, recursive: true);
     }

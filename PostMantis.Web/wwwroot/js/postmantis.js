@@ -147,7 +147,12 @@ for (const field of document.querySelectorAll('[data-uploads]')) {
     const dismiss = document.createElement('button');
     Object.assign(dismiss, { type: 'button', className: 'btn btn-quiet btn-sm', textContent: 'Dismiss' });
     dismiss.setAttribute('aria-label', `Dismiss ${file.name}`);
-    dismiss.addEventListener('click', () => item.remove());
+    dismiss.addEventListener('click', () => {
+      item.remove();
+      if (running > 0 || list.querySelector('.refused')) return;
+      status.textContent = '';
+      if (!inForm) location.reload();
+    });
     item.append(dismiss);
   };
 
