@@ -77,6 +77,20 @@ internal static class PostMantisApp
         else await keeper.RequireAsync(CancellationToken.None);
     }
 
+    /// <summary>Serves until it is asked to stop, be that while it still starts.</summary>
+    public static async Task ServeAsync(this WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // What has started by then is stopped as ever.
+        }
+        await app.WaitForShutdownAsync();
+    }
+
     private static void AddPostMantisDatabase(this WebApplicationBuilder builder)
     {
 #if ASPIRE

@@ -43,7 +43,7 @@ internal static class Verbs
     {
         await using var app = PostMantisApp.Build(configuration);
         await app.PrepareSchemaAsync();
-        await app.RunAsync();
+        await app.ServeAsync();
         return 0;
     }
 

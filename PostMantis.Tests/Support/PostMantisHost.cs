@@ -54,8 +54,17 @@ public sealed class PostMantisHost : IAsyncDisposable
     {
         connectionString ??= await PostgresServer.Current.CreateDatabaseAsync();
         var clock = movedClock ? new FakeTimeProvider(TimeProvider.System.GetUtcNow()) : null;
+        var app = Build(connectionString, settings, configure, clock);
+        await app.StartAsync();
+        return new PostMantisHost(app, clock, connectionString);
+    }
+
+    /// <summary>The application, not started, on a database that is there.</summary>
+    public static WebApplication Build(string connectionString, IReadOnlyDictionary<string, string?>? settings = null,
+        Action<WebApplicationBuilder>? configure = null, TimeProvider? clock = null)
+    {
         var port = PostgresServer.FreePort();
-        var app = PostMantisApp.Build(["--environment", "Development"], builder =>
+        return PostMantisApp.Build(["--environment", "Development"], builder =>
         {
             builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
             builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -71,15 +80,13 @@ public sealed class PostMantisHost : IAsyncDisposable
                 ["Vault:MasterKeys:0:Value"] = Convert.ToBase64String(new byte[32]),
             });
             if (settings is not null) builder.Configuration.AddInMemoryCollection(settings);
-            if (clock is not null) builder.Services.AddSingleton<TimeProvider>(clock);
+            if (clock is not null) builder.Services.AddSingleton(clock);
             builder.Logging.ClearProviders();
 
             // Slow hashes are for attackers.
             builder.Services.PostConfigure<PasswordHasherOptions>(options => options.IterationCount = 1_000);
             configure?.Invoke(builder);
         });
-        await app.StartAsync();
-        return new PostMantisHost(app, clock, connectionString);
     }
 
     /// <summary>The one-time token the first user is made with.</summary>
