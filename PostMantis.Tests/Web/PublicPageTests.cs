@@ -79,6 +79,7 @@ public sealed class PublicPageTests
             Assert.Equal(arrows, shown);
         }
         Assert.Contains("<span class=\"state\">sequencer: number, message and work item in one transaction</span>", DocumentPages.Find("webhooks")!.Html, StringComparison.Ordinal);
+        Assert.Contains("<span class=\"state\">awaiting<wbr>Approval</span>", DocumentPages.Find("lifecycle")!.Html, StringComparison.Ordinal);
         Assert.DoesNotContain("<script", DocumentPages.Find("agents")!.Html, StringComparison.OrdinalIgnoreCase);
         using var missing = await host.Client.GetAsync(new Uri("/docs/no-such-page", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);

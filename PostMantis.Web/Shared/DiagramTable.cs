@@ -56,8 +56,12 @@ internal sealed partial class DiagramTable : CodeBlockRenderer
 
         string NameOf(string id, string outside) => id == Outside
             ? $"<em>{outside}</em>"
-            : $"<span class=\"state\">{WebUtility.HtmlEncode(names.GetValueOrDefault(id, id))}</span>";
+            : $"<span class=\"state\">{Hump().Replace(WebUtility.HtmlEncode(names.GetValueOrDefault(id, id)), "<wbr>")}</span>";
     }
+
+    // Where a name of several words may break on a narrow screen.
+    [GeneratedRegex(@"(?<=\p{Ll})(?=\p{Lu})")]
+    private static partial Regex Hump();
 
     // A state or a step: begins --> ends: by what; a -- by what --> b; A->>B: what is said.
     [GeneratedRegex(@"^(?<from>\[\*\]|\w+)(\W*?[\[(].*?[\])]+)?\s*(--\s+(?<by>.+?)\s+)?(-->|-->>|->>)\s*(?<to>\[\*\]|\w+)([\[(].*[\])]+)?(:\s*(?<what>.+))?$",
