@@ -32,11 +32,11 @@ public sealed class SchemaKeeper(PostMantisDb db)
     private const int MostTries = 24;
     private static readonly TimeSpan _between = TimeSpan.FromSeconds(1);
 
-    /// <summary>Reads how the database stands; asks three short questions.</summary>
+    /// <summary>Reads how the database stands; asks a few short questions.</summary>
     public async Task<SchemaStatus> ReadAsync(CancellationToken ct)
     {
         var known = db.Database.GetMigrations().ToList();
-        var applied = (await db.Database.GetAppliedMigrationsAsync(ct)).ToList();
+        var applied = await AppliedAsync(ct);
         var least = await LeastAsync(ct);
         return new SchemaStatus([.. known.Except(applied)], [.. applied.Except(known)],
             least is not null && !known.Contains(least) ? least : null);
@@ -72,7 +72,7 @@ public sealed class SchemaKeeper(PostMantisDb db)
 
     private async Task<SchemaChange> MigrateOnceAsync(bool contract, CancellationToken ct)
     {
-        var before = (await db.Database.GetAppliedMigrationsAsync(ct)).ToList();
+        var before = await AppliedAsync(ct);
         if (before.Count > 0) await RequireAsync(ct);
         var pending = db.Database.GetMigrations().Except(before).ToList();
         var contracting = Contracting();
@@ -87,6 +87,7 @@ public sealed class SchemaKeeper(PostMantisDb db)
             try
             {
                 await db.Database.ExecuteSqlRawAsync($"SET lock_timeout = '{LockTimeout}'", ct);
+                if (before.Count == 0) await db.GetService<IHistoryRepository>().CreateIfNotExistsAsync(ct);
                 await db.GetService<IMigrator>().MigrateAsync(now[^1], ct);
                 foreach (var since in now.Where(contracting.ContainsKey).Select(name => contracting[name]))
                     await db.Database.ExecuteSqlAsync($"""
@@ -117,6 +118,15 @@ public sealed class SchemaKeeper(PostMantisDb db)
     private async Task<bool> IsAnyoneRunningAsync(CancellationToken ct) => await db.Database.SqlQuery<bool>($"""
         SELECT EXISTS (SELECT 1 FROM workers WHERE heartbeat_at > clock_timestamp() - interval '1 minute') AS "Value"
         """).SingleAsync(ct);
+
+    // By the catalog first: of an empty database EF asks in vain, and logs that as an error.
+    private async Task<List<string>> AppliedAsync(CancellationToken ct)
+    {
+        var knows = await db.Database.SqlQuery<bool>($"""
+            SELECT to_regclass('"__EFMigrationsHistory"') IS NOT NULL AS "Value"
+            """).SingleAsync(ct);
+        return knows ? [.. await db.Database.GetAppliedMigrationsAsync(ct)] : [];
+    }
 
     // By the catalog first: a schema from before the column, or none at all, has lost nothing.
     private async Task<string?> LeastAsync(CancellationToken ct)

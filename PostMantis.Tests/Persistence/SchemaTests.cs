@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using PostMantis.Core.Common;
 using PostMantis.Core.Persistence;
@@ -24,6 +26,18 @@ public sealed class SchemaTests(PostgresServer postgres)
         await using var source = PersistenceSetup.Open(await postgres.CreateDatabaseAsync());
         await using var command = source.CreateCommand("SHOW jit");
         Assert.Equal("off", await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task The_first_migration_meets_no_error()
+    {
+        ConcurrentQueue<string> errors = [];
+        var options = new DbContextOptionsBuilder<PostMantisDb>();
+        options.UsePostMantis(await postgres.CreateEmptyDatabaseAsync()).LogTo(errors.Enqueue, LogLevel.Error);
+        await using var db = new PostMantisDb(options.Options);
+        var change = await new SchemaKeeper(db).MigrateAsync(contract: false, TestContext.Current.CancellationToken);
+        Assert.Empty(errors);
+        Assert.Equal(db.Database.GetMigrations(), change.Applied);
     }
 
     [Fact]
