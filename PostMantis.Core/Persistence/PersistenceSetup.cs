@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -61,7 +62,12 @@ public static class PersistenceSetup
     {
         const string Sql = "SET jit = off";
         var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
-        builder.ConfigureTracing(tracing => tracing.ConfigureCommandFilter(command => command.CommandText != Sql));
+
+        // A worker that looks for work belongs to no trace, and would begin one of its own with every statement.
+        builder.ConfigureTracing(tracing => tracing
+            .ConfigureCommandFilter(command => Activity.Current is not null && command.CommandText != Sql)
+            .ConfigureBatchFilter(_ => Activity.Current is not null)
+            .ConfigureCopyOperationFilter(_ => Activity.Current is not null));
         builder.UsePhysicalConnectionInitializer(
             connection =>
             {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
@@ -26,6 +27,40 @@ public sealed class SchemaTests(PostgresServer postgres)
         await using var source = PersistenceSetup.Open(await postgres.CreateDatabaseAsync());
         await using var command = source.CreateCommand("SHOW jit");
         Assert.Equal("off", await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_statement_is_told_of_in_a_trace_and_begins_none()
+    {
+        var sql = $"SELECT '{Ids.New(TimeProvider.System.GetUtcNow())}'";
+        ConcurrentQueue<ActivityTraceId> told = [];
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "Npgsql",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = statement =>
+            {
+                if (statement.GetTagItem("db.query.text") is string text && text.StartsWith(sql, StringComparison.Ordinal))
+                    told.Enqueue(statement.TraceId);
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var source = PersistenceSetup.Open(await postgres.CreateDatabaseAsync());
+        Activity.Current = null;
+        await AskAsync();
+        using var work = new Activity("work").Start();
+        await AskAsync();
+        Assert.Equal([work.TraceId, work.TraceId], told);
+
+        async Task AskAsync()
+        {
+            var ct = TestContext.Current.CancellationToken;
+            await using var command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync(ct);
+            await using var batch = source.CreateBatch();
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+            await batch.ExecuteNonQueryAsync(ct);
+        }
     }
 
     [Fact]
