@@ -93,16 +93,13 @@ internal static class PostMantisApp
 
     private static void AddPostMantisDatabase(this WebApplicationBuilder builder)
     {
-#if ASPIRE
-        builder.AddNpgsqlDbContext<PostMantisDb>(PersistenceSetup.ConnectionName,
-            settings =>
-            {
-                settings.DisableRetry = true;
-                settings.ConnectionString = PersistenceSetup.Prepare(settings.ConnectionString);
-            }, options => options.UsePostMantis());
-#else
         builder.Services.AddDbContextPool<PostMantisDb>((services, options) =>
             options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UsePostMantis());
+#if ASPIRE
+        // The health check; what is heard of the database, the service defaults say for both ways of starting.
+        builder.EnrichNpgsqlDbContext<PostMantisDb>(settings =>
+            settings.DisableRetry = settings.DisableTracing = settings.DisableMetrics = true);
+#else
         builder.Services.AddHealthChecks().AddDbContextCheck<PostMantisDb>();
 #endif
         builder.Services.AddSingleton<MigrationsHealthCheck>();
