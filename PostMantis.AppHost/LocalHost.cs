@@ -21,7 +21,7 @@ try
     if (LocalSimulators.FirstPort is { } port) simulators = await LocalSimulators.StartAsync(port);
     api = await LocalApi.StartAsync(connectionString);
     await LocalApi.WaitUntilReadyAsync(api, stopping.Token);
-    await LocalApi.PrintWhereAsync(connectionString, stopping.Token);
+    await LocalAddresses.PrintAsync(connectionString, null, stopping.Token);
 
     var stopped = Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stopping.Token);
     var first = await Task.WhenAny(api.Exited, postgres?.Exited ?? stopped, stopped);
