@@ -65,10 +65,10 @@ public static class Extensions
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealthChecks(AlivePath, new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) })
-            .AllowAnonymous().DisableHttpMetrics();
+            .AllowAnonymous().DisableHttpMetrics().Untold();
         app.MapHealthChecks(HealthPath, new HealthCheckOptions { ResponseWriter = WriteHealthAsync })
-            .AllowAnonymous().DisableHttpMetrics();
-        var metrics = app.MapPrometheusScrapingEndpoint(MetricsPath).AllowAnonymous().DisableHttpMetrics();
+            .AllowAnonymous().DisableHttpMetrics().Untold();
+        var metrics = app.MapPrometheusScrapingEndpoint(MetricsPath).AllowAnonymous().DisableHttpMetrics().Untold();
         metrics.Add(endpoint =>
         {
             var scrape = ((RouteEndpointBuilder)endpoint).RequestDelegate!;
@@ -80,6 +80,21 @@ public static class Extensions
             };
         });
         return app;
+    }
+
+    // Asked every few seconds for ever; the request is filtered, and what it asks of the database goes with it.
+    private static IEndpointConventionBuilder Untold(this IEndpointConventionBuilder probe)
+    {
+        probe.Add(endpoint =>
+        {
+            var ask = ((RouteEndpointBuilder)endpoint).RequestDelegate!;
+            endpoint.RequestDelegate = async context =>
+            {
+                using var untold = SuppressInstrumentationScope.Begin();
+                await ask(context);
+            };
+        });
+        return probe;
     }
 
     private static void AddTelemetry(this IHostApplicationBuilder builder)
@@ -117,7 +132,13 @@ public static class Extensions
                 .SetExemplarFilter(ExemplarFilterType.TraceBased)
                 .AddPrometheusExporter())
             .WithTracing(tracing => tracing
-                .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
+                .AddAspNetCoreInstrumentation(options =>
+                {
+                    options.Filter = context => !IsProbe(context.Request.Path);
+
+                    // Pages would begin traces of their own, apart from their requests, and every redirect would be an error.
+                    options.EnableRazorComponentsSupport = false;
+                })
                 .AddHttpClientInstrumentation()
                 .AddSource(OwnTelemetry, DatabaseTelemetry));
         if (!string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"])) telemetry.UseOtlpExporter();

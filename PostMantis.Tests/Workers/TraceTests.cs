@@ -143,6 +143,36 @@ public sealed class TraceTests : IAsyncLifetime
         Assert.DoesNotContain(signing, dump, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Probes_begin_no_trace_nor_do_idle_workers_and_a_page_is_in_the_trace_of_its_request()
+    {
+        var (probe, page, remote) = (ActivityTraceId.CreateRandom().ToString(), ActivityTraceId.CreateRandom().ToString(),
+            ActivitySpanId.CreateRandom().ToString());
+
+        // As Aspire sets it: whatever begins is told.
+        var settings = new Dictionary<string, string?>(_collector.Settings) { ["OTEL_TRACES_SAMPLER"] = "always_on" };
+        await using (var server = await _world.StartReplicaAsync(settings: settings))
+        {
+            await GetAsync(server, "/health", probe);
+            await GetAsync(server, "/metrics", probe);
+            await GetAsync(server, "/sign-in", page);
+            await server.StopAsync();
+        }
+        Assert.Empty(Of(probe));
+        Assert.Contains(Of(page), s => s.Kind == ExportedSpan.Server && s.ParentId == remote);
+        Assert.Contains(Of(page), s => s.Source == "Npgsql");
+        Assert.DoesNotContain(_collector.Spans, s => s.Source == "Npgsql" && s.ParentId.Length == 0);
+        Assert.DoesNotContain(_collector.Spans, s => s.Source.StartsWith("Microsoft.AspNetCore.Components", StringComparison.Ordinal));
+
+        async Task GetAsync(ApiServer server, string path, string trace)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path);
+            request.Headers.TryAddWithoutValidation("traceparent", $"00-{trace}-{remote}-01");
+            using var answer = await server.Client.SendAsync(request);
+            Assert.Equal(200, (int)answer.StatusCode);
+        }
+    }
+
     private bool HasAttempt(string trace, string type) =>
         Of(trace).Any(s => s.Name == "webhook attempt" && s.Tags["postmantis.event.type"] == type);
 
