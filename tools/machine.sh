@@ -113,7 +113,7 @@ choose_aspire() {
   else
     if [ ! -e "$answer" ]; then
       say "Looking for Aspire $version (once; --local skips it) …"
-      if Aspire=true dotnet restore "$root/PostMantis.AppHost" >"$state/aspire.log" 2>&1; then echo true >"$answer"
+      if Aspire=true dotnet restore "$root/PostMantis.sln" >"$state/aspire.log" 2>&1; then echo true >"$answer"
       elif ! grep -qE 'NU1301|Failed to retrieve|Unable to load the service index' "$state/aspire.log"; then echo false >"$answer"
       fi
     fi
