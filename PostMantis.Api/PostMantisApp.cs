@@ -95,13 +95,7 @@ internal static class PostMantisApp
     {
         builder.Services.AddDbContextPool<PostMantisDb>((services, options) =>
             options.UseNpgsql(services.GetRequiredService<NpgsqlDataSource>()).UsePostMantis());
-#if ASPIRE
-        // The health check; what is heard of the database, the service defaults say for both ways of starting.
-        builder.EnrichNpgsqlDbContext<PostMantisDb>(settings =>
-            settings.DisableRetry = settings.DisableTracing = settings.DisableMetrics = true);
-#else
         builder.Services.AddHealthChecks().AddDbContextCheck<PostMantisDb>();
-#endif
         builder.Services.AddSingleton<MigrationsHealthCheck>();
         builder.Services.AddHealthChecks().AddCheck<MigrationsHealthCheck>("migrations");
 
