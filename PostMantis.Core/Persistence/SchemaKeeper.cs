@@ -87,6 +87,8 @@ public sealed class SchemaKeeper(PostMantisDb db)
             try
             {
                 await db.Database.ExecuteSqlRawAsync($"SET lock_timeout = '{LockTimeout}'", ct);
+
+                // Else EF asks for what it holds before it makes it.
                 if (before.Count == 0) await db.GetService<IHistoryRepository>().CreateIfNotExistsAsync(ct);
                 await db.GetService<IMigrator>().MigrateAsync(now[^1], ct);
                 foreach (var since in now.Where(contracting.ContainsKey).Select(name => contracting[name]))
