@@ -79,7 +79,7 @@ internal sealed class Engine : IAsyncDisposable
             builder.Services.AddSingleton<IProvider>(network);
         });
         await using (var scope = app.Services.CreateAsyncScope())
-            await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+            await scope.ServiceProvider.GetRequiredService<SchemaKeeper>().MigrateAsync(contract: false, default);
         await app.StartAsync();
         var engine = new Engine(postgres, app, network, users, profiles);
         await engine.SeedAsync(keys);

@@ -82,7 +82,7 @@ internal sealed class Stage : IAsyncDisposable
             builder.Logging.ClearProviders();
         });
         await using (var scope = tools.Services.CreateAsyncScope())
-            await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+            await scope.ServiceProvider.GetRequiredService<SchemaKeeper>().MigrateAsync(contract: false, default);
         List<Participant> participants = [];
         for (var i = 0; i < People; i++) participants.Add(await JoinAsync(tools.Services, sandbox));
         var api = await ApiServer.StartAsync(connectionString, settings);

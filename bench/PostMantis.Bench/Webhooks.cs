@@ -4,13 +4,14 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using PostMantis.Api;
 using PostMantis.Core.Access;
 using PostMantis.Core.Common;
@@ -18,6 +19,7 @@ using PostMantis.Core.Outbox;
 using PostMantis.Core.Persistence;
 using PostMantis.Core.Profiles;
 using PostMantis.Core.Queue;
+using PostMantis.Core.Vault;
 using PostMantis.Core.Webhooks;
 using PostMantis.Tests.Support;
 
@@ -48,7 +50,10 @@ internal sealed class Webhooks : IAsyncDisposable
     private Webhooks(TemporaryPostgres postgres, WebApplication app, WebApplication receiver) =>
         (_postgres, _app, _receiver) = (postgres, app, receiver);
 
-    /// <summary>Events through signing and HTTP, against a bare loop that sends the same bytes.</summary>
+    /// <summary>
+    /// Events through signing and HTTP, against a bare loop that sends the same bytes; and from what is stored to what is stored,
+    /// against the same loop around a plain queue in Postgres: what it costs anybody to know afterwards what was sent.
+    /// </summary>
     public static async Task RateAsync(Report report)
     {
         const int events = 60_000, warmUps = 2, rounds = 5;
@@ -67,36 +72,48 @@ internal sealed class Webhooks : IAsyncDisposable
         });
         var (person, _) = await stage.PersonAsync(0);
         await stage.EndpointAsync(person, "/sink", []);
+        List<Spent> bare = [], sent = [], plain = [], full = [];
 
-        // Until both loops are compiled as they will be: half a minute of production.
-        for (var round = 0; round < warmUps; round++)
+        // The first rounds until all loops are compiled as they will be: half a minute of production.
+        for (var round = -warmUps; round < rounds; round++)
         {
             await stage.LayAsync(person, events);
-            await stage.DrainAsync();
-            await stage.BareAsync(events, sample);
+            await MeasureAsync(full, stage.DrainAsync);
+            await MeasureAsync(bare, () => stage.BareAsync(events, sample));
+            await MeasureAsync(sent, () => stage.SendAsync(events, sample));
+            await stage.LayPlainAsync(events, sample);
+            await MeasureAsync(plain, stage.DrainPlainAsync);
+
+            async Task MeasureAsync(List<Spent> spent, Func<Task> work)
+            {
+                Interlocked.Exchange(ref arrived, 0);
+                var before = stage.SoFar();
+                await work();
+                var after = stage.SoFar();
+                if (round < 0) return;
+                if (arrived != events) throw new InvalidOperationException($"{arrived} arrived.");
+                spent.Add(after.Since(before, events));
+            }
         }
-        List<Spent> bare = [], full = [];
-        for (var round = 0; round < rounds; round++)
-        {
-            var spent = stage.SoFar();
-            await stage.BareAsync(events, sample);
-            bare.Add(stage.SoFar().Since(spent, events));
-            await stage.LayAsync(person, events);
-            Interlocked.Exchange(ref arrived, 0);
-            spent = stage.SoFar();
-            await stage.DrainAsync();
-            full.Add(stage.SoFar().Since(spent, events));
-            if (arrived < events) throw new InvalidOperationException($"Only {arrived} arrived.");
-        }
-        var (of, rate) = (Median(bare, s => 1e6 / s.Wall), Median(full, s => 1e6 / s.Wall));
-        report.AddNumber("webhooks, bare HttpClient loop", "1/s", of);
-        report.AddNumber("webhooks, claimed to stored", "1/s", rate);
-        report.AddNumber("webhooks, processor time of the bare loop", "us", Median(bare, s => s.Process));
-        report.AddNumber("webhooks, processor time of ours", "us", Median(full, s => s.Process));
-        report.AddNumber("webhooks, processor time of Postgres", "us", Median(full, s => s.Postgres));
-        report.AddRatio("webhooks against the bare loop", rate / of, 0.6);
+        Add("webhooks, bare HttpClient loop", bare, isStored: false);
+        Add("webhooks, signed and sent", sent, isStored: false);
+        Add("webhooks, plain queue", plain, isStored: true);
+        Add("webhooks, claimed to stored", full, isStored: true);
+        report.AddRatio("webhooks, sent against the bare loop", Rate(sent) / Rate(bare), 0.6);
+        report.AddRatio("webhooks, plain queue against the bare loop", Rate(plain) / Rate(bare), null);
+        report.AddRatio("webhooks, stored against the bare loop", Rate(full) / Rate(bare), null);
+        report.AddRatio("webhooks, stored against the plain queue", Rate(full) / Rate(plain), 0.5);
+
+        static double Rate(List<Spent> rounds) => Median(rounds, s => 1e6 / s.Wall);
 
         static double Median(List<Spent> rounds, Func<Spent, double> of) => rounds.Select(of).Order().ElementAt(rounds.Count / 2);
+
+        void Add(string name, List<Spent> rounds, bool isStored)
+        {
+            report.AddNumber(name, "1/s", Rate(rounds));
+            report.AddNumber($"{name}: processor", "us", Median(rounds, s => s.Process));
+            if (isStored) report.AddNumber($"{name}: Postgres", "us", Median(rounds, s => s.Postgres));
+        }
     }
 
     /// <summary>Two hundred endpoints, eleven of them bad, at five hundred events a second.</summary>
@@ -200,7 +217,7 @@ internal sealed class Webhooks : IAsyncDisposable
             builder.Logging.ClearProviders().AddConsole().SetMinimumLevel(LogLevel.Warning);
         });
         await using (var scope = app.Services.CreateAsyncScope())
-            await scope.ServiceProvider.GetRequiredService<PostMantisDb>().Database.MigrateAsync();
+            await scope.ServiceProvider.GetRequiredService<SchemaKeeper>().MigrateAsync(contract: false, default);
         await app.StartAsync();
         return new Webhooks(postgres, app, receiver);
     }
@@ -294,33 +311,143 @@ internal sealed class Webhooks : IAsyncDisposable
     // measurements. Its trace is one nobody records, as that of the events: else the receiver here would.
     private async Task BareAsync(int events, byte[] body)
     {
-        var address = new Uri(new Uri(_receiver.Urls.First()), "/sink");
-        using var meters = new Unheard();
-        using var client = new HttpClient(new SocketsHttpHandler
-        {
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            UseProxy = false,
-            ActivityHeadersPropagator = null,
-            MeterFactory = meters,
-        });
+        using var bare = new BareClient(Sink);
         var left = events;
-        await Task.WhenAll(Enumerable.Range(0, new WebhookOptions().EndpointSlots).Select(_ => Task.Run(async () =>
+        await InSlotsAsync(async _ =>
         {
+            while (Interlocked.Decrement(ref left) >= 0) await bare.SendAsync(body);
+        });
+    }
+
+    // As a slot sends what it has read, with everything around it but reading and storing.
+    private async Task SendAsync(int events, byte[] body)
+    {
+        var (sender, timeout) = (_app.Services.GetRequiredService<WebhookSender>(), new WebhookOptions().Timeout);
+        var now = _time.GetUtcNow();
+        var endpoint = new WebhookTarget
+        {
+            Id = Ids.New(now),
+            UserId = Ids.New(now),
+            Url = Sink,
+            ShownUrl = Sink.AbsoluteUri,
+            IsDisabled = false,
+            Secret = null,
+            PreviousSecret = null,
+            PreviousSecretEndsAt = null,
+            Failures = 0,
+            RetryAt = null,
+            UpdatedAt = now,
+        };
+        var left = events;
+        await InSlotsAsync(async _ =>
+        {
+            using var secret = new OpenedSecret(WebhookSecret.Create());
+            using var signer = new WebhookSigner(secret);
+            using var late = new CancellationTokenSource(timeout, _time);
             while (Interlocked.Decrement(ref left) >= 0)
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, address) { Content = new ByteArrayContent(body) };
-                request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
-                request.Headers.TryAddWithoutValidation("webhook-id", "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11");
-                request.Headers.TryAddWithoutValidation("webhook-timestamp", "1785405602");
-                request.Headers.TryAddWithoutValidation("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=");
-                request.Headers.TryAddWithoutValidation("User-Agent", "PostMantis");
-                request.Headers.TryAddWithoutValidation("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
-                using var answer = await client.SendAsync(request);
-                answer.EnsureSuccessStatusCode();
+                var id = Ids.New(now);
+                late.CancelAfter(timeout);
+                var outcome = await sender.SendAsync(endpoint, signer, new DueMessage
+                {
+                    Id = id,
+                    EventId = id,
+                    Sequence = left,
+                    Type = EventTypes.DeliveryPublished,
+                    Attempts = 0,
+                    Tries = 0,
+                    DueAt = now,
+                    CreatedAt = now,
+                    Body = body,
+                    HappenedAt = now,
+                    Traceparent = BareClient.Traceparent,
+                }, late.Token, CancellationToken.None);
+                if (!outcome.IsDelivered) throw new InvalidOperationException($"It came to {outcome.Attempt.Error}.");
             }
-        })));
+        });
     }
+
+    private async Task LayPlainAsync(int events, byte[] body)
+    {
+        await using var source = NpgsqlDataSource.Create(_postgres.ConnectionString("postmantis"));
+        await using (var table = source.CreateCommand("""
+            DROP TABLE IF EXISTS bench_messages;
+            CREATE TABLE bench_messages (id bigint PRIMARY KEY, slot int, body bytea, is_sent bool);
+            CREATE INDEX ON bench_messages (slot, id) WHERE NOT is_sent;
+            """)) await table.ExecuteNonQueryAsync();
+        await using (var rows = source.CreateCommand(
+            "INSERT INTO bench_messages SELECT n, n % $2, $3, false FROM generate_series(1, $1) n"))
+        {
+            rows.Parameters.AddWithValue(events);
+            rows.Parameters.AddWithValue(Slots);
+            rows.Parameters.AddWithValue(body);
+            await rows.ExecuteNonQueryAsync();
+        }
+        await using var analyze = source.CreateCommand("ANALYZE bench_messages");
+        await analyze.ExecuteNonQueryAsync();
+    }
+
+    // Each slot reads its rows in order and sends them, and what was sent is marked in sets: no signature, no lease, no attempt,
+    // nothing measured.
+    private async Task DrainPlainAsync()
+    {
+        const int read = 128, most = 500;
+        await using var source = NpgsqlDataSource.Create(_postgres.ConnectionString("postmantis"));
+        using var bare = new BareClient(Sink);
+        var sent = Channel.CreateUnbounded<long>(new UnboundedChannelOptions { SingleReader = true });
+        var marking = Task.Run(async () =>
+        {
+            List<long> set = new(most);
+            await foreach (var id in sent.Reader.ReadAllAsync())
+            {
+                set.Add(id);
+                if (set.Count == most) await MarkAsync(set);
+            }
+            if (set.Count > 0) await MarkAsync(set);
+        });
+        await InSlotsAsync(async slot =>
+        {
+            List<(long Id, byte[] Body)> rows = [];
+            var last = 0L;
+            do
+            {
+                rows.Clear();
+                await using (var next = source.CreateCommand(
+                    "SELECT id, body FROM bench_messages WHERE slot = $1 AND NOT is_sent AND id > $2 ORDER BY id LIMIT $3"))
+                {
+                    next.Parameters.AddWithValue(slot);
+                    next.Parameters.AddWithValue(last);
+                    next.Parameters.AddWithValue(read);
+                    await using var row = await next.ExecuteReaderAsync();
+                    while (await row.ReadAsync()) rows.Add((row.GetInt64(0), row.GetFieldValue<byte[]>(1)));
+                }
+                foreach (var (id, body) in rows)
+                {
+                    await bare.SendAsync(body);
+                    sent.Writer.TryWrite(id);
+                    last = id;
+                }
+            }
+            while (rows.Count == read);
+        });
+        sent.Writer.Complete();
+        await marking;
+
+        async Task MarkAsync(List<long> set)
+        {
+            await using var mark = source.CreateCommand("UPDATE bench_messages SET is_sent = true WHERE id = ANY($1)");
+            mark.Parameters.AddWithValue(set.ToArray());
+            await mark.ExecuteNonQueryAsync();
+            set.Clear();
+        }
+    }
+
+    private Uri Sink => new(new Uri(_receiver.Urls.First()), "/sink");
+
+    private static int Slots => new WebhookOptions().EndpointSlots;
+
+    private static Task InSlotsAsync(Func<int, Task> work) =>
+        Task.WhenAll(Enumerable.Range(0, Slots).Select(slot => Task.Run(() => work(slot))));
 
     // The processors' time is told too: on a machine with other work it says more than the clock.
     private Spent SoFar() => new((_time.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds,
@@ -344,6 +471,48 @@ internal sealed class Webhooks : IAsyncDisposable
     {
         public Spent Since(Spent before, int events) => new((Wall - before.Wall) / events, (Process - before.Process) / events,
             (Postgres - before.Postgres) / events);
+    }
+
+    /// <summary>A client that sends and does nothing else.</summary>
+    private sealed class BareClient : IDisposable
+    {
+        public const string Traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+
+        private readonly Uri _address;
+        private readonly Unheard _meters = new();
+        private readonly HttpClient _client;
+
+        public BareClient(Uri address)
+        {
+            _address = address;
+            _client = new HttpClient(new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                UseProxy = false,
+                ActivityHeadersPropagator = null,
+                MeterFactory = _meters,
+            });
+        }
+
+        public async Task SendAsync(byte[] body)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, _address) { Content = new ByteArrayContent(body) };
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", "application/json");
+            request.Headers.TryAddWithoutValidation("webhook-id", "01981d2e-7f3a-7c55-9a41-0c2f6f0f8f11");
+            request.Headers.TryAddWithoutValidation("webhook-timestamp", "1785405602");
+            request.Headers.TryAddWithoutValidation("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=");
+            request.Headers.TryAddWithoutValidation("User-Agent", "PostMantis");
+            request.Headers.TryAddWithoutValidation("traceparent", Traceparent);
+            using var answer = await _client.SendAsync(request);
+            answer.EnsureSuccessStatusCode();
+        }
+
+        public void Dispose()
+        {
+            _client.Dispose();
+            _meters.Dispose();
+        }
     }
 
     private sealed class Unheard : IMeterFactory
