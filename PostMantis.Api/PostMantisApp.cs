@@ -16,8 +16,9 @@ internal static class PostMantisApp
 {
     /// <summary>The whole application; <paramref name="configure"/> comes last, so that it has the final word.</summary>
     /// <param name="serves">False for commands, which need less configuration than serving does.</param>
+    /// <param name="joins">False: it keeps out of the company of other processes, for whoever moves the clock by hand.</param>
     public static WebApplication Build(
-        string[] args, Action<WebApplicationBuilder>? configure = null, bool serves = true)
+        string[] args, Action<WebApplicationBuilder>? configure = null, bool serves = true, bool joins = true)
     {
         // From build output, static assets answer with 0 bytes unless their manifest is loaded; a published app has
         // them beside itself and must not depend on the folder it is started in.
@@ -42,7 +43,7 @@ internal static class PostMantisApp
         builder.Services.AddHostedService<SandboxHost>();
         builder.Services.AddProxies();
         builder.Services.AddAccessWorkers(builder.Configuration);
-        builder.Services.AddPostMantisWorkers(builder.Configuration);
+        builder.Services.AddPostMantisWorkers(builder.Configuration, joins);
         builder.Services.AddPostMantisWeb(builder.Configuration);
 
         // A form without its antiforgery token is a bad request in development too, not a fault of ours.

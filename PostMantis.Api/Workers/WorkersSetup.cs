@@ -3,26 +3,31 @@ using PostMantis.Core.Deliveries;
 
 namespace PostMantis.Api.Workers;
 
-/// <summary>Registers the loops, unless <c>Workers:Enabled</c> is false.</summary>
+/// <summary>Registers the loops: those of every process, and unless <c>Workers:Enabled</c> is false those that publish.</summary>
 internal static class WorkersSetup
 {
     private static readonly TimeSpan _toClose = TimeSpan.FromSeconds(10);
 
-    public static IServiceCollection AddPostMantisWorkers(this IServiceCollection services, IConfiguration configuration)
+    /// <param name="joins">False: the process does not tell others of itself and does not hear of them.</param>
+    public static IServiceCollection AddPostMantisWorkers(
+        this IServiceCollection services, IConfiguration configuration, bool joins)
     {
         services.AddHealthChecks().AddCheck<QueueHealthCheck>("queue");
+        if (joins)
+        {
+            services.AddHostedService<MemoryRest>();
+
+            // Stopped in reverse: the heartbeat outlives what it holds.
+            services.AddHostedService<HeartbeatWorker>();
+            services.AddHostedService<ReplicaListener>();
+            services.AddHostedService<ReplicaTeller>();
+        }
         if (!configuration.GetValue("Workers:Enabled", true)) return services;
 
         // What runs when the process stops is finished, called off, and then stored.
         services.AddOptions<HostOptions>().Configure<IOptions<DeliveryOptions>>((host, deliveries) =>
             host.ShutdownTimeout = (deliveries.Value.StopWithin * 2) + _toClose);
 
-        services.AddHostedService<MemoryRest>();
-
-        // Stopped in reverse: the heartbeat outlives what it holds.
-        services.AddHostedService<HeartbeatWorker>();
-        services.AddHostedService<ReplicaListener>();
-        services.AddHostedService<ReplicaTeller>();
         services.AddHostedService<RecoveryWorker>();
         services.AddHostedService<SessionWorker>();
         services.AddHostedService<RetentionWorker>();

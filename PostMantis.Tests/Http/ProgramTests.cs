@@ -139,9 +139,23 @@ public sealed class ProgramTests : IAsyncLifetime
         Assert.Equal("noSuchMember", Assert.Single(issues, i => i.Rule == Rule.UnknownField).Pointer.Split('/')[^1]);
     }
 
-    private async Task<JsonObject> DoneAsync(Func<Task<ApiReply>> publish)
+    [Fact]
+    public async Task What_a_process_that_only_serves_accepts_is_published_by_another_and_heard_of_here()
     {
-        using var changes = _host.Services.GetRequiredService<PostChanges>().Subscribe(_person.UserId);
+        await using var serving = await PostMantisHost.StartAsync(new Dictionary<string, string?>(_sandbox.Settings)
+        {
+            ["Workers:Enabled"] = "false",
+        }, connectionString: _host.ConnectionString, movedClock: false);
+        var api = await ApiClient.WithKeyAsync(serving, _person);
+
+        var published = await DoneAsync(() => api.PostAsync("/posts", Body("From beside")), serving);
+        Assert.Equal("published", (string?)published["outcome"]);
+        Assert.Equal("From beside", Assert.Single(await _sandbox.PostsAsync()).Body);
+    }
+
+    private async Task<JsonObject> DoneAsync(Func<Task<ApiReply>> publish, PostMantisHost? by = null)
+    {
+        using var changes = (by ?? _host).Services.GetRequiredService<PostChanges>().Subscribe(_person.UserId);
         var accepted = await publish();
         Assert.Equal(202, accepted.Status);
         while (true)

@@ -20,19 +20,14 @@ public sealed class ReplicaSignalsTests
 
         using var stop = new CancellationTokenSource(_patience);
         var user = Ids.New(TimeProvider.System.GetUtcNow());
-        using var view = other.Services.GetRequiredService<PostChanges>().Subscribe(user);
         var listening = other.Services.GetRequiredService<ReplicaSignals>().ListenAsync(stop.Token);
         var telling = one.Services.GetRequiredService<ReplicaSignals>().TellAsync(stop.Token);
 
-        // Told again until heard: who starts first is not the matter here.
-        var heard = view.Changes.WaitToReadAsync(stop.Token).AsTask();
-        while (!heard.IsCompleted)
+        await HeardAsync(other, user, () =>
         {
             one.Services.GetRequiredService<PostChanges>().Publish(user, user);
             one.Services.GetRequiredService<WakeUp>().Signal(WorkKind.Publish);
-            await Task.WhenAny(heard, Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, stop.Token));
-        }
-        Assert.True(await heard);
+        }, stop.Token);
         var started = TimeProvider.System.GetTimestamp();
         await other.Services.GetRequiredService<WakeUp>().WaitAsync(
             nameof(WorkKind.Publish), _patience, TimeProvider.System, stop.Token);
@@ -41,5 +36,40 @@ public sealed class ReplicaSignalsTests
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => listening);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => telling);
+    }
+
+    [Fact]
+    public async Task A_process_that_only_serves_says_that_it_lives_hears_and_tells()
+    {
+        await using var other = await PostMantisHost.StartAsync(movedClock: false);
+        await other.Services.GetRequiredService<Heartbeat>().BeatAsync(default);
+        await using var serving = await PostMantisHost.StartAsync(
+            new Dictionary<string, string?> { ["Workers:Enabled"] = "false" }, connectionString: other.ConnectionString, movedClock: false);
+        Assert.True(serving.Services.GetRequiredService<Heartbeat>().HasPeers);
+        await other.Services.GetRequiredService<Heartbeat>().BeatAsync(default);
+        Assert.True(other.Services.GetRequiredService<Heartbeat>().HasPeers);
+
+        using var stop = new CancellationTokenSource(_patience);
+        var user = Ids.New(TimeProvider.System.GetUtcNow());
+        var signals = other.Services.GetRequiredService<ReplicaSignals>();
+        Task[] loops = [signals.ListenAsync(stop.Token), signals.TellAsync(stop.Token)];
+        await HeardAsync(other, user, () => serving.Services.GetRequiredService<PostChanges>().Publish(user, user), stop.Token);
+        await HeardAsync(serving, user, () => other.Services.GetRequiredService<PostChanges>().Publish(user, user), stop.Token);
+
+        await stop.CancelAsync();
+        foreach (var loop in loops) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => loop);
+    }
+
+    // Told again until heard: who starts first is not the matter here.
+    private static async Task HeardAsync(PostMantisHost by, Guid user, Action tell, CancellationToken ct)
+    {
+        using var view = by.Services.GetRequiredService<PostChanges>().Subscribe(user);
+        var heard = view.Changes.WaitToReadAsync(ct).AsTask();
+        while (!heard.IsCompleted)
+        {
+            tell();
+            await Task.WhenAny(heard, Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, ct));
+        }
+        Assert.True(await heard);
     }
 }

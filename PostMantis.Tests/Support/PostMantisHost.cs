@@ -64,6 +64,9 @@ public sealed class PostMantisHost : IAsyncDisposable
         Action<WebApplicationBuilder>? configure = null, TimeProvider? clock = null)
     {
         var port = PostgresServer.FreePort();
+
+        // A test that says whether it publishes has a process like any other; the rest have one without loops.
+        var joins = settings?.ContainsKey("Workers:Enabled") == true;
         return PostMantisApp.Build(["--environment", "Development"], builder =>
         {
             builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
@@ -86,7 +89,7 @@ public sealed class PostMantisHost : IAsyncDisposable
             // Slow hashes are for attackers.
             builder.Services.PostConfigure<PasswordHasherOptions>(options => options.IterationCount = 1_000);
             configure?.Invoke(builder);
-        });
+        }, joins: joins);
     }
 
     /// <summary>The one-time token the first user is made with.</summary>
