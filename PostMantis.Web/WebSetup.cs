@@ -52,7 +52,7 @@ public static class WebSetup
     {
         app.MapStaticAssets();
         app.MapRazorComponents<App>();
-        app.MapGet("/live", LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
+        app.MapGet(LiveStream.Path, LiveStream.StreamAsync).RequireAuthorization().ExcludeFromDescription();
         app.MapMediaForms();
         Pages.Posts.ComposerForms.MapComposerForms(app);
         app.MapGet("/log/export", PublishLog.ExportAsync).RequireAuthorization().ExcludeFromDescription();

@@ -20,6 +20,15 @@ public sealed class Heartbeat(
     /// <summary>Whether other processes beat too.</summary>
     public bool HasPeers { get; private set; }
 
+    /// <summary>Whether no other process beat when this one last did, a lease ago at most.</summary>
+    public bool IsAlone
+    {
+        get
+        {
+            lock (_gate) return _last is { } last && time.GetElapsedTime(last) < options.Value.Lease && !HasPeers;
+        }
+    }
+
     /// <summary>Longest wait for work before looking by oneself.</summary>
     public TimeSpan Poll => HasPeers ? options.Value.PollShared : options.Value.PollAlone;
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Threading.Channels;
 
 namespace PostMantis.Core.Queue;
@@ -10,6 +11,11 @@ namespace PostMantis.Core.Queue;
 public sealed class PostChanges
 {
     private const int MostPending = 256;
+
+    // Users share them: who shares one with somebody busy looks once more than needed.
+    private const int Counters = 4096;
+    private readonly Guid _process = Guid.CreateVersion7();
+    private readonly long[] _counts = new long[Counters];
     private readonly ConcurrentDictionary<Guid, Subscription> _subscriptions = new();
 
     /// <summary>Told of every change this process made: what carries it to other replicas.</summary>
@@ -25,9 +31,24 @@ public sealed class PostChanges
     /// <summary>A change that came from another replica: not told on.</summary>
     public void Hear(Guid userId, Guid postId)
     {
+        Interlocked.Increment(ref CountOf(userId));
         foreach (var (_, subscription) in _subscriptions)
             if (subscription.UserId == userId) subscription.Channel.Writer.TryWrite(postId);
     }
+
+    /// <summary>Anybody's posts may have changed: nothing was heard of other replicas for a while.</summary>
+    public void HearAll()
+    {
+        for (var i = 0; i < Counters; i++) Interlocked.Increment(ref _counts[i]);
+        foreach (var (_, subscription) in _subscriptions) subscription.Channel.Writer.TryWrite(Guid.Empty);
+    }
+
+    /// <summary>
+    /// Where the user's changes stand: another text after each, and in each process. Who asks before reading and finds the same
+    /// afterwards has missed nothing that this process heard of.
+    /// </summary>
+    public string Mark(Guid userId) =>
+        string.Create(CultureInfo.InvariantCulture, $"{_process:N}-{Volatile.Read(ref CountOf(userId))}");
 
     /// <summary>Ids of the user's posts as they change, until disposed.</summary>
     public Subscription Subscribe(Guid userId)
@@ -36,6 +57,8 @@ public sealed class PostChanges
         _subscriptions[subscription.Id] = subscription;
         return subscription;
     }
+
+    private ref long CountOf(Guid userId) => ref _counts[(uint)userId.GetHashCode() % Counters];
 
     /// <summary>One view's stream of changed posts.</summary>
     public sealed class Subscription : IDisposable

@@ -37,6 +37,9 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct,
         };
         await using (var listen = new NpgsqlCommand($"LISTEN {Topic}", connection))
             await listen.ExecuteNonQueryAsync(ct);
+
+        // What was told before, since the last connection broke, nobody hears any more.
+        changes.HearAll();
         while (true)
         {
             if (await connection.WaitAsync(Probe, ct)) continue;

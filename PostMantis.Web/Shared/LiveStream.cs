@@ -8,6 +8,10 @@ namespace PostMantis.Web.Shared;
 /// <summary>Tells an open page that something of its person changed (server-sent events); the page reads what it is.</summary>
 internal static class LiveStream
 {
+    /// <summary>Where it is.</summary>
+    public const string Path = "/live";
+
+    private const string Still = ": still here\n\n";
     private const string Change = "event: change\ndata: \n\n";
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(150);
@@ -15,8 +19,12 @@ internal static class LiveStream
     // Where something changes all the time, a page is still not asked for more often than people can look.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(700);
 
-    public static async Task StreamAsync(
-        HttpContext http, PostChanges changes, TimeProvider time, IHostApplicationLifetime host, CancellationToken gone)
+    /// <summary>The stream for a page that is about to read what it shows.</summary>
+    public static string AddressFor(Guid userId, PostChanges changes) => $"{Path}?seen={changes.Mark(userId)}";
+
+    /// <param name="seen">Where changes stood before the page was read (<see cref="PostChanges.Mark"/>).</param>
+    public static async Task StreamAsync(HttpContext http, string? seen, PostChanges changes, Heartbeat heartbeat, TimeProvider time,
+        IHostApplicationLifetime host, CancellationToken gone)
     {
         // An open page must not hold up the stop of the process.
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(gone, host.ApplicationStopping);
@@ -27,14 +35,15 @@ internal static class LiveStream
         using var subscription = changes.Subscribe(userId);
         try
         {
-            // What changed between the page and its stream was heard by nobody: the page looks once more.
-            await http.Response.WriteAsync(Change, ct);
+            // What changed between the page and its stream, or while there was none, the page did not hear: it looks once more,
+            // unless all that changes is known here.
+            await http.Response.WriteAsync(heartbeat.IsAlone && changes.Mark(userId) == seen ? Still : Change, ct);
             await http.Response.Body.FlushAsync(ct);
             long? told = null;
             while (!ct.IsCancellationRequested)
             {
                 var isChange = await WaitAsync(subscription, told, time, ct);
-                await http.Response.WriteAsync(isChange ? Change : ": still here\n\n", ct);
+                await http.Response.WriteAsync(isChange ? Change : Still, ct);
                 await http.Response.Body.FlushAsync(ct);
                 if (isChange) told = time.GetTimestamp();
             }
