@@ -80,6 +80,14 @@ public sealed class WebhookEndpoint
     public DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset UpdatedAt { get; set; }
 
+    /// <summary>When a message of it is tried next, at the earliest; null: not while it is disabled, or not any more.</summary>
+    public DateTimeOffset? NextAttemptOf(WebhookMessage message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        if (DisabledAt is not null || message.NextAttemptAt is not { } due) return null;
+        return RetryAt > due ? RetryAt : due;
+    }
+
     /// <summary>Nothing more is sent; what waits goes on waiting until it is enabled again.</summary>
     public void Disable(DisabledReason reason, DateTimeOffset now) =>
         (DisabledAt, DisabledReason, UpdatedAt) = (now, reason, now);

@@ -333,6 +333,30 @@ public sealed class WebhookEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_waits_behind_a_pause_says_when_that_ends()
+    {
+        var id = (await _world.EndpointAsync()).EndpointId;
+        _world.Receiver.Answer("/", 500);
+        await _world.HappenAsync(times: 20);
+        await _world.SendAsync();
+        var endpoint = await _world.ReadAsync(r => r.GetAsync(_world.Person, id, default));
+        var waiting = (await _world.ReadAsync(r => r.MessagesAsync(_world.Person, id,
+            new MessageQuery(MessageStatus.Pending), new PageRequest(), default))).Items;
+        Assert.Contains(waiting, m => m.NextAttemptAt < endpoint.RetryAt);
+        Assert.All(waiting, m => Assert.True(endpoint.NextAttemptOf(m) >= endpoint.RetryAt));
+        var health = (await _world.ReadAsync(r => r.HealthAsync(_world.Person, [id], default)))[id];
+        Assert.Equal(health.NextAttemptAt, waiting.Min(endpoint.NextAttemptOf));
+
+        await _world.Host.InScopeAsync(async services =>
+        {
+            await services.GetRequiredService<WebhookEndpoints>().DisableAsync(_world.Person, id, default);
+            return true;
+        });
+        endpoint = await _world.ReadAsync(r => r.GetAsync(_world.Person, id, default));
+        Assert.All(waiting, m => Assert.Null(endpoint.NextAttemptOf(m)));
+    }
+
+    [Fact]
     public async Task Months_are_made_ahead_filled_and_dropped_whole()
     {
         async Task KeepAsync() => await _world.Host.InScopeAsync(async services =>
