@@ -44,6 +44,9 @@ public sealed class WebhookEndpoint
     public Guid UserId { get; init; }
     public required string Name { get; set; }
     public required string Url { get; set; }
+
+    /// <summary>The address without the values of its query, which are where people put keys.</summary>
+    public string ShownUrl => WebhookText.Url(new Uri(Url));
     public WebhookMode Mode { get; set; }
 
     /// <summary>Of <see cref="Outbox.EventTypes.All"/>; empty: every type.</summary>

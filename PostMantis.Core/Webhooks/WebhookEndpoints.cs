@@ -196,7 +196,7 @@ public sealed class WebhookEndpoints(UnitOfWork unit, SecretVault vault, Outboun
     private static JsonObject Detail(WebhookEndpoint endpoint) => new()
     {
         ["name"] = endpoint.Name,
-        ["url"] = WebhookText.Url(new Uri(endpoint.Url)),
+        ["url"] = endpoint.ShownUrl,
         ["mode"] = CamelCase.Of(endpoint.Mode),
     };
 

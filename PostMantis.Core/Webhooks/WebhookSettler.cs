@@ -277,7 +277,7 @@ internal sealed class WebhookSettler(UnitOfWork unit, WorkQueue queue, EventWrit
                 {
                     ["id"] = endpoint.Id,
                     ["name"] = endpoint.Name,
-                    ["url"] = WebhookText.Url(new Uri(endpoint.Url)),
+                    ["url"] = endpoint.ShownUrl,
                     ["reason"] = CamelCase.Of(reason),
                     ["disabledAt"] = UtcMillisecondsConverter.Format(now),
                     ["failingSince"] = endpoint.FailingSince is { } since ? UtcMillisecondsConverter.Format(since) : null,

@@ -56,7 +56,7 @@ internal static partial class WebhookText
         }
     }
 
-    /// <summary>An address without the values of its query, which are where people put keys.</summary>
+    /// <inheritdoc cref="WebhookEndpoint.ShownUrl"/>
     public static string Url(Uri url)
     {
         var place = url.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);

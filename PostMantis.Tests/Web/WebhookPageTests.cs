@@ -64,6 +64,15 @@ public sealed partial class WebhookPageTests : IAsyncLifetime
         using (var list = await _ada.GetAsync("/webhooks"))
             Assert.DoesNotContain("<b>CMS", await list.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
+        // What may be a key in the address stands where it is changed, and nowhere else.
+        foreach (var path in (string[])[page, "/webhooks"])
+        {
+            var seen = await TextAsync(path);
+            Assert.Contains("/hook?key=[hidden]", seen, StringComparison.Ordinal);
+            Assert.DoesNotContain("key=1", seen, StringComparison.Ordinal);
+        }
+        Assert.Contains("/hook?key=1", await TextAsync($"{page}/edit"), StringComparison.Ordinal);
+
         await GoesAsync(page, "test", page);
         _receiver.Answer("/hook", 500, body: "out of order, password=hunter2");
         await RunAsync();
@@ -88,6 +97,7 @@ public sealed partial class WebhookPageTests : IAsyncLifetime
         await GoesAsync(page, "test", page);
         await RunAsync();
         Assert.Contains("is disabled.", await TextAsync("/posts"), StringComparison.Ordinal);
+        Assert.Contains("Enable the endpoint first.", await TextAsync(page), StringComparison.Ordinal);
         _receiver.Answer("/hook", 200);
         await GoesAsync(page, "enable", page);
         Assert.DoesNotContain("is disabled.", await TextAsync("/posts"), StringComparison.Ordinal);
