@@ -19,11 +19,7 @@ public sealed partial class ComposerJourneyTests
         await using var host = await PostMantisHost.StartAsync(new Dictionary<string, string?> { ["DataDirectory"] = folder.FullName }, movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address);
-        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
-        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
-        await page.GetByLabel("Password").FillAsync("a long and quiet password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Overview" })).ToBeVisibleAsync();
+        await Dashboard.SetUpAsync(page);
         var person = Caller.Person(await host.InDatabaseAsync(db => db.Users.Select(u => u.Id).SingleAsync()), null);
         await Seed.ProfileAsync(host, person, "Our page", "linkedin", testMode: false);
         await Seed.ProfileAsync(host, person, "Our notes", "threads", testMode: false);

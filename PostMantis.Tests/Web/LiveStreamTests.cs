@@ -52,10 +52,7 @@ public sealed partial class LiveStreamTests
         }, movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address);
-        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
-        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
-        await page.GetByLabel("Password").FillAsync("a long and quiet password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
+        await Dashboard.SetUpAsync(page);
         var person = Caller.Person(await host.InDatabaseAsync(db => db.Users.Select(u => u.Id).SingleAsync()), null);
         var profiles = await PublishingWorld.ConnectAsync(host, sandbox, person, "lab-idempotent");
 

@@ -65,10 +65,7 @@ public sealed class SimulatedNetworksTests
         await using var host = await PostMantisHost.StartAsync(settings, movedClock: false);
         await using var chromium = await Chromium.StartAsync();
         var (page, complaints) = await chromium.OpenAsync(host.Address);
-        await page.GotoAsync($"/setup?token={PostMantisHost.SetupToken}");
-        await page.GetByLabel("E-mail").FillAsync("ada@example.com");
-        await page.GetByLabel("Password").FillAsync("a long and quiet password");
-        await page.GetByRole(AriaRole.Button, new() { Name = "Create the account" }).ClickAsync();
+        await Dashboard.SetUpAsync(page);
 
         var networks = host.Services.GetRequiredService<ProviderCatalog>().All.Where(network => network.Id != ProviderCatalog.SandboxId)
             .OrderBy(network => network.Id, StringComparer.Ordinal).ToList();
