@@ -14,12 +14,17 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct,
     private const string Topic = "postmantis_wake";
     private const string OfUser = "user:";
 
-    // Of 41 bytes at most each: well within the 8000 bytes of a notification.
-    private const int MostPending = 150;
+    // Too many to name them.
+    private const string OfAnybody = $"{OfUser}*";
+
+    // Of 41 bytes each, and beside them the few names of loops: well within the 8000 bytes of a notification.
+    private const int MostUsers = 150;
     private static readonly TimeSpan Coalesce = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan Probe = TimeSpan.FromSeconds(30);
-    private readonly Channel<string> _signals = Channel.CreateBounded<string>(
-        new BoundedChannelOptions(MostPending) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Lock _gate = new();
+    private readonly Channel<bool> _rung = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private HashSet<string> _words = [];
 
     /// <summary>Rings the bells of this process for what other replicas signal, until canceled or disconnected.</summary>
     public async Task ListenAsync(CancellationToken ct)
@@ -32,6 +37,7 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct,
             foreach (var word in words.Skip(1))
             {
                 if (!word.StartsWith(OfUser, StringComparison.Ordinal)) wakeUp.Ring(word);
+                else if (word == OfAnybody) changes.HearAll();
                 else if (Guid.TryParse(word.AsSpan(OfUser.Length), out var userId)) changes.Hear(userId, Guid.Empty);
             }
         };
@@ -53,15 +59,18 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct,
     {
         wakeUp.Signaled += Remember;
         changes.Published += Remember;
+
+        // Before, and since the last connection broke, nothing was told.
+        Remember(OfAnybody);
         try
         {
             await using var connection = await source.OpenConnectionAsync(ct);
-            while (await _signals.Reader.WaitToReadAsync(ct))
+            while (true)
             {
+                await _rung.Reader.ReadAsync(ct);
                 await Task.Delay(Coalesce, time, ct);
-                var words = new HashSet<string>(StringComparer.Ordinal);
-                while (words.Count < MostPending && _signals.Reader.TryRead(out var word)) words.Add(word);
-                if (!heartbeat.HasPeers) continue;
+                var words = Take();
+                if (words.Count == 0 || !heartbeat.HasPeers) continue;
                 await using var notify = new NpgsqlCommand("SELECT pg_notify($1, $2)", connection);
                 notify.Parameters.AddWithValue(Topic);
                 notify.Parameters.AddWithValue($"{worker.Id} {string.Join(' ', words)}");
@@ -84,7 +93,25 @@ public sealed class ReplicaSignals(NpgsqlDataSource source, DirectSource direct,
         await notify.ExecuteNonQueryAsync(ct);
     }
 
-    private void Remember(string loop) => _signals.Writer.TryWrite(loop);
+    private void Remember(Guid userId) => Remember(OfUser + userId);
 
-    private void Remember(Guid userId) => _signals.Writer.TryWrite(OfUser + userId);
+    private void Remember(string word)
+    {
+        lock (_gate)
+        {
+            var fits = _words.Count < MostUsers || !word.StartsWith(OfUser, StringComparison.Ordinal);
+            _words.Add(fits ? word : OfAnybody);
+        }
+        _rung.Writer.TryWrite(true);
+    }
+
+    private HashSet<string> Take()
+    {
+        lock (_gate)
+        {
+            var words = _words;
+            _words = [];
+            return words;
+        }
+    }
 }

@@ -61,6 +61,31 @@ public sealed class ReplicaSignalsTests
     }
 
     [Fact]
+    public async Task Of_more_changes_than_can_be_told_everybody_hears()
+    {
+        await using var one = await PostMantisHost.StartAsync(movedClock: false);
+        await using var other = await PostMantisHost.StartAsync(connectionString: one.ConnectionString, movedClock: false);
+        foreach (var host in new[] { other, one }) await host.Services.GetRequiredService<Heartbeat>().BeatAsync(default);
+        using var stop = new CancellationTokenSource(_patience);
+        var (there, here) = (other.Services.GetRequiredService<ReplicaSignals>(), one.Services.GetRequiredService<ReplicaSignals>());
+        Task[] loops = [there.ListenAsync(stop.Token), here.TellAsync(stop.Token)];
+        var changes = one.Services.GetRequiredService<PostChanges>();
+        var users = Enumerable.Range(0, 2000).Select(_ => Ids.New(TimeProvider.System.GetUtcNow())).ToList();
+        await HeardAsync(other, users[0], () => changes.Publish(users[0], users[0]), stop.Token);
+
+        // All at once: their views are open, and each is told once.
+        var views = users.ConvertAll(other.Services.GetRequiredService<PostChanges>().Subscribe);
+        foreach (var user in users) changes.Publish(user, user);
+        foreach (var view in views)
+        {
+            await view.Changes.ReadAsync(stop.Token);
+            view.Dispose();
+        }
+        await stop.CancelAsync();
+        foreach (var loop in loops) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => loop);
+    }
+
+    [Fact]
     public async Task Whoever_begins_to_listen_takes_it_that_something_was_missed()
     {
         await using var host = await PostMantisHost.StartAsync(movedClock: false);
