@@ -8,6 +8,8 @@ internal sealed class Chromium : IAsyncDisposable
     private static readonly string[] Places =
         ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/snap/bin/chromium"];
 
+    // In milliseconds: a machine with two busy cores is slow, not wrong.
+    private const int Patience = 120_000;
     private readonly IPlaywright _playwright;
 
     private Chromium(IPlaywright playwright, IBrowser browser) => (_playwright, Browser) = (playwright, browser);
@@ -16,8 +18,7 @@ internal sealed class Chromium : IAsyncDisposable
 
     public static async Task<Chromium> StartAsync()
     {
-        // A machine with two busy cores is slow, not wrong.
-        Assertions.SetDefaultExpectTimeout(30_000);
+        Assertions.SetDefaultExpectTimeout(Patience);
         var path = Environment.GetEnvironmentVariable("CHROMIUM") ?? Array.Find(Places, File.Exists)
             ?? throw new InvalidOperationException("No Chromium: install Debian's chromium package, or name one in CHROMIUM.");
         var playwright = await Playwright.CreateAsync();
@@ -44,6 +45,7 @@ internal sealed class Chromium : IAsyncDisposable
             JavaScriptEnabled = script,
             ColorScheme = scheme,
         });
+        context.SetDefaultTimeout(Patience);
         var page = await context.NewPageAsync();
         List<string> complaints = [];
         page.Console += (_, message) =>

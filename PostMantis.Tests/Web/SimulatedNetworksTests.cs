@@ -125,7 +125,7 @@ public sealed class SimulatedNetworksTests
         await page.GetByRole(AriaRole.Button, new() { Name = "Publish now" }).ClickAsync();
 
         // Asked of the page: the browser tells of a load once, and a busy machine may hear of it before it waits.
-        await Assertions.Expect(page).ToHaveURLAsync(new Regex("/posts/[0-9a-f-]{36}$"), new() { Timeout = 30_000 });
+        await Assertions.Expect(page).ToHaveURLAsync(new Regex("/posts/[0-9a-f-]{36}$"));
     }
 
     private static async Task<byte[]> FilmAsync()
